@@ -1,0 +1,51 @@
+#include "backends/backend.h"
+
+#include <array>
+
+#include "backends/reference/reference_backend.h"
+#ifdef GRIMACE_CPU
+#include "backends/cpu/cpu_backend.h"
+#endif
+
+namespace grimace {
+namespace {
+
+constexpr std::array<std::string_view, 3> kPrecisions{"f32", "bf16", "f64"};
+
+struct BackendRow {
+  std::string_view name;
+  std::unique_ptr<Backend> (*make)();
+};
+constexpr BackendRow kBackends[] = {
+    {"reference", make_reference_backend},
+#ifdef GRIMACE_CPU
+    {"cpu", make_cpu_backend},
+#endif
+};
+
+}  // namespace
+
+std::string_view name_of(Precision precision) { return kPrecisions[static_cast<size_t>(precision)]; }
+
+Precision precision_from(std::string_view name) {
+  for (size_t i = 0; i < kPrecisions.size(); ++i)
+    if (kPrecisions[i] == name) return static_cast<Precision>(i);
+  throw Error(cat("unknown precision '", name, "'; known are f32, bf16, f64"));
+}
+
+std::unique_ptr<Backend> make_backend(std::string_view name) {
+  std::string known;
+  for (const BackendRow& row : kBackends) {
+    if (row.name == name) return row.make();
+    known += (known.empty() ? "" : ", ") + std::string(row.name);
+  }
+  throw Error(cat("unknown backend '", name, "'; this build has ", known));
+}
+
+std::vector<std::string> backend_names() {
+  std::vector<std::string> names;
+  for (const BackendRow& row : kBackends) names.emplace_back(row.name);
+  return names;
+}
+
+}  // namespace grimace

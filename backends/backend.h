@@ -1,0 +1,41 @@
+// What a backend is: something that turns a graph into an Executable.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ir/passes/passes.h"
+#include "runtime/executable.h"
+
+namespace grimace {
+
+enum class Precision : uint8_t { f32, bf16, f64 };
+std::string_view name_of(Precision precision);
+Precision precision_from(std::string_view name);  // Error listing the known ones
+
+struct CompileOptions {
+  Precision precision = Precision::f32;
+  int threads = 0;  // 0: all the cores this process may use
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string_view name() const = 0;
+  virtual bool supports(Precision precision) const = 0;
+  // Whether a fast kernel exists; a node without one runs its reference kernel and is named in
+  // ExecutableInfo::slow_nodes.
+  virtual bool supports(const Node& node) const = 0;
+  // Rewrites a copy of the graph for this backend and precision, plans and prepares it. Error when
+  // the precision is not supported.
+  virtual std::unique_ptr<Executable> compile(const Graph& graph,
+                                              const CompileOptions& options) = 0;
+};
+
+// "reference" or "cpu"; Error listing what this build has.
+std::unique_ptr<Backend> make_backend(std::string_view name);
+std::vector<std::string> backend_names();
+
+}  // namespace grimace

@@ -1,0 +1,64 @@
+#include "backends/cpu/cpu_backend.h"
+
+#include <omp.h>
+
+#include <map>
+
+#include "backends/cpu/cpu_kernels.h"
+#include "backends/cpu/onednn.h"
+#include "ir/op_def.h"
+
+namespace grimace {
+namespace {
+
+// Below this a reference kernel is as good as any: waking the threads costs more.
+constexpr int64_t kSmallBytes = 64 << 10;
+
+std::vector<std::string> slow_nodes(const Graph& graph, const Backend& backend) {
+  std::map<std::string_view, int> count;
+  for (const Node& node : graph.nodes())
+    if (!backend.supports(node)) ++count[node.op_name()];
+  std::vector<std::string> result;
+  for (const auto& [op, n] : count) result.push_back(cat(op, " x", n));
+  return result;
+}
+
+class CpuBackend : public Backend {
+ public:
+  std::string_view name() const override { return "cpu"; }
+  bool supports(Precision precision) const override { return precision != Precision::f64; }
+
+  // Nodes without inputs run once, so their speed does not matter either.
+  bool supports(const Node& node) const override {
+    return cpu::has_kernel(node) || node.num_inputs() == 0 || bytes_of(node) <= kSmallBytes;
+  }
+
+  std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
+    check(supports(options.precision), "the cpu backend computes in f32 or bf16; precision ",
+          name_of(options.precision), " needs --backend reference");
+    check(options.threads >= 0, "the number of threads must not be negative; got ",
+          options.threads);
+    auto copy = graph.clone();
+    expand(*copy, [](const Node& node) {
+      return cpu::has_kernel(node) || node.op().reference != nullptr;
+    });
+    if (options.precision == Precision::bf16) mixed_precision(*copy, DType::bf16);
+    cpu::Context context{.threads = options.threads == 0 ? omp_get_num_procs() : options.threads,
+                         .isa = cpu::best_isa()};
+    ExecutableInfo info;
+    info.backend = cat("cpu ", name_of(options.precision), ", ", context.threads,
+                       context.threads == 1 ? " thread, " : " threads, ", name_of(context.isa),
+                       ", oneDNN ", cpu::onednn_version());
+    info.slow_nodes = slow_nodes(*copy, *this);
+    return make_host_executable(std::move(copy), std::make_unique<cpu::CpuKernels>(context),
+                                std::move(info));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend() {
+  return std::make_unique<CpuBackend>();
+}
+
+}  // namespace grimace

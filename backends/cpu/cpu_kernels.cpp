@@ -1,0 +1,82 @@
+#include "backends/cpu/cpu_kernels.h"
+
+#include "backends/cpu/kernels.h"
+#include "ir/interpret.h"
+#include "ir/op_def.h"
+
+namespace grimace::cpu {
+namespace {
+
+struct KernelRow {
+  const OpDef* op;
+  bool (*serves)(const Node&);
+  MakeKernel make;
+};
+
+bool any_type(const Node&) {
+  return true;
+}
+bool f32(const Node& node) {
+  return node.in(0).dtype == DType::f32;
+}
+bool f32_or_bf16(const Node& node) {
+  return f32(node) || node.in(0).dtype == DType::bf16;
+}
+
+constexpr KernelRow kKernels[] = {
+    {&op_add, f32, make_add},
+    {&op_sub, f32, make_sub},
+    {&op_mul, f32, make_mul},
+    {&op_div, f32, make_div},
+    {&op_maximum, f32, make_maximum},
+    {&op_minimum, f32, make_minimum},
+    {&op_less, f32, make_less},
+    {&op_logical_and, any_type, make_logical_and},
+    {&op_select, any_type, make_select},
+    {&op_neg, f32, make_neg},
+    {&op_exp, f32, make_exp},
+    {&op_log, f32, make_log},
+    {&op_sqrt, f32, make_sqrt},
+    {&op_rsqrt, f32, make_rsqrt},
+    {&op_erf, f32, make_erf},
+    {&op_floor, f32, make_floor},
+    {&op_is_finite, f32, make_is_finite},
+    {&op_cast, serves_cast, make_cast},
+    {&op_gelu, f32, make_gelu},
+    {&op_gelu_grad, f32, make_gelu_grad},
+    {&op_matmul, f32_or_bf16, make_matmul},
+    {&op_linear, f32_or_bf16, make_linear},
+    {&op_reduce_sum, f32, make_reduce_sum},
+    {&op_reshape, any_type, make_reshape},
+    {&op_transpose, any_type, make_transpose},
+    {&op_broadcast, any_type, make_broadcast},
+    {&op_slice, any_type, make_slice},
+    {&op_pad, any_type, make_pad},
+    {&op_concat, any_type, make_concat},
+    {&op_gather_rows, any_type, make_gather_rows},
+    {&op_scatter_rows, f32, make_scatter_rows},
+    {&op_softmax, f32, make_softmax},
+    {&op_softmax_grad, f32, make_softmax_grad},
+    {&op_layer_norm, f32, make_layer_norm},
+    {&op_layer_norm_grad, f32, make_layer_norm_grad},
+    {&op_adamw, f32, make_adamw},
+};
+
+const KernelRow* row_of(const Node& node) {
+  for (const KernelRow& row : kKernels)
+    if (node.is(*row.op)) return row.serves(node) ? &row : nullptr;
+  return nullptr;
+}
+
+}  // namespace
+
+bool has_kernel(const Node& node) {
+  return row_of(node) != nullptr;
+}
+
+Kernel CpuKernels::make(const Node& node, const Operands& operands) {
+  if (const KernelRow* row = row_of(node)) return row->make(node, operands, context_);
+  return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+}
+
+}  // namespace grimace::cpu

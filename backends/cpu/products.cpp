@@ -1,0 +1,121 @@
+// matmul and linear on oneDNN. Operands are f32, or bf16 with f32 accumulation; where the machine
+// or the library has no fast bf16 product, bf16 operands are widened to f32 first, which changes no
+// value. Stable weights are packed once per version.
+#include "backends/cpu/kernels.h"
+#include "backends/cpu/onednn.h"
+#include "ir/interpret.h"
+#include "ir/op_def.h"
+#include "ir/text.h"
+
+namespace grimace::cpu {
+namespace {
+
+struct Product {
+  Product(const Node& n, const Operands& o);
+
+  const Node& node;
+  MatmulSpec spec;
+  MatmulOperands operands;
+  int64_t a_count = 0;
+  int64_t b_count = 0;
+  bool stable_b = false;
+  const uint64_t* version = nullptr;
+};
+
+// Calls `pack` before the first run and after every change of the stable b.
+Kernel with_packing(Kernel pack, Kernel run, const uint64_t* version) {
+  return [pack = std::move(pack), run = std::move(run), version, packed = uint64_t{0},
+          first = true]() mutable {
+    const uint64_t current = version == nullptr ? 0 : *version;
+    if (first || current != packed) pack();
+    first = false;
+    packed = current;
+    run();
+  };
+}
+
+Kernel direct(const Product& p, const Context& cpu) {
+  auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, p.stable_b, cpu, print(p.node));
+  cpu.workspace->add_private(plan->packed_bytes());
+  if (plan->packed_bytes() == 0) return [plan] { plan->run(); };
+  return with_packing([plan] { plan->pack(); }, [plan] { plan->run(); }, p.version);
+}
+
+// The f32 copies live in the shared buffer for widened operands, a stable b in one of its own.
+Kernel widened(Product p, const Context& cpu) {
+  const auto* narrow_a = static_cast<const bf16*>(p.operands.a);
+  const auto* narrow_b = static_cast<const bf16*>(p.operands.b);
+  const int64_t b_offset = (p.a_count + 15) / 16 * 16;  // keeps 64-byte alignment
+  const auto own_b = std::make_shared<Tensor>();
+  if (p.stable_b) *own_b = Tensor(DType::f32, {p.b_count});
+  cpu.workspace->add_private(own_b->bytes());
+  cpu.widened->reserve((b_offset + (p.stable_b ? 0 : p.b_count)) * size_of(DType::f32));
+  p.spec.operand = DType::f32;
+  p.operands.a = p.operands.b = cpu.widened->as<float>();
+  const auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, false, cpu, print(p.node));
+  const Kernel widen_own_b = [=] { widen(cpu, narrow_b, own_b->as<float>().data(), p.b_count); };
+  const Kernel run = [=] {
+    auto* a = cpu.widened->as<float>();
+    auto* b = p.stable_b ? own_b->as<float>().data() : a + b_offset;
+    widen(cpu, narrow_a, a, p.a_count);
+    if (!p.stable_b) widen(cpu, narrow_b, b, p.b_count);
+    plan->rebind(a, b);
+    plan->run();
+  };
+  return p.stable_b ? with_packing(widen_own_b, run, p.version) : run;
+}
+
+Kernel product(const Product& p, const Operands& operands, const Context& cpu) {
+  if (p.node.out().numel() == 0) return [] {};
+  if (p.spec.k == 0)
+    return [&node = p.node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+  if (p.spec.operand == DType::bf16 && !OneDnnMatmul::fast_bf16(p.spec, cpu))
+    return widened(p, cpu);
+  return direct(p, cpu);
+}
+
+Product::Product(const Node& n, const Operands& o)
+    : node(n),
+      a_count(n.in(0).numel()),
+      b_count(n.in(1).numel()),
+      stable_b(o.stable.size() > 1 && o.stable[1]),
+      version(o.version) {
+  spec.operand = n.in(0).dtype;
+  operands.a = o.in[0].data;
+  operands.b = o.in[1].data;
+  operands.c = static_cast<float*>(o.out[0].data);
+}
+
+}  // namespace
+
+Kernel make_matmul(const Node& node, const Operands& operands, const Context& cpu) {
+  Product p(node, operands);
+  p.spec.transpose_a = node.flag("transpose_a");
+  p.spec.transpose_b = node.flag("transpose_b");
+  p.spec.shared_b = node.in(1).shape.rank() == 2;
+  p.spec.m = node.out().shape[-2];
+  p.spec.n = node.out().shape[-1];
+  p.spec.k = node.in(0).shape[p.spec.transpose_a ? -2 : -1];
+  const int64_t matrix = p.spec.m * p.spec.n;
+  p.spec.batch = matrix == 0 ? 0 : node.out().numel() / matrix;
+  return product(p, operands, cpu);
+}
+
+Kernel make_linear(const Node& node, const Operands& operands, const Context& cpu) {
+  Product p(node, operands);
+  p.spec.transpose_b = true;
+  p.spec.n = node.in(1).shape[0];
+  p.spec.k = node.in(1).shape[1];
+  p.spec.m = p.spec.n == 0 ? 0 : node.out().numel() / p.spec.n;
+  p.spec.bias = node.flag("bias");
+  if (p.spec.bias) p.operands.bias = operands.in[2].as<float>().data();
+  const std::string& epilogue = node.text("epilogue");
+  if (epilogue == "gelu") p.spec.epilogue = Epilogue::gelu;
+  if (epilogue == "add") {
+    p.spec.epilogue = Epilogue::add;
+    p.operands.residual = operands.in.back().as<float>().data();
+  }
+  return product(p, operands, cpu);
+}
+
+}  // namespace grimace::cpu

@@ -1,0 +1,125 @@
+// Elementwise ops whose operands all have the result's shape: y[i] = f(x[i]) or f(x[i], dy[i]).
+// exp, erf and gelu use the approximations of vector_math.h. Split by elements; in place allowed.
+#include <cfloat>
+#include <cmath>
+
+#include "backends/cpu/kernels.h"
+#include "backends/cpu/vector_math.h"
+#include "ir/float16.h"
+
+namespace grimace::cpu {
+namespace {
+
+template <typename F, typename T, typename R>
+inline void map(const Context& cpu, const T* x, R* y, int64_t count, const F& f) {
+  parallel_for(cpu, count, kGrain, [=](int64_t begin, int64_t end) {
+#pragma GCC ivdep
+    for (int64_t i = begin; i < end; ++i) y[i] = f(x[i]);
+  });
+}
+
+template <typename R = float, typename F>
+Kernel unary(const Operands& operands, const Context& cpu, F f) {
+  return [cpu, f, x = operands.in[0].as<float>(), y = operands.out[0].as<R>().data()] {
+    map(cpu, x.data(), y, static_cast<int64_t>(x.size()), f);
+  };
+}
+
+struct Convert {
+  template <typename T, typename R>
+  static Kernel make(const Operands& operands, const Context& cpu) {
+    return [cpu, x = operands.in[0].as<T>(), y = operands.out[0].as<R>().data()] {
+      map(cpu, x.data(), y, static_cast<int64_t>(x.size()),
+          [](T value) { return static_cast<R>(value); });
+    };
+  }
+};
+
+// Calls visit(T{}) for the types that cast knows; false for the others.
+template <typename Visit>
+bool with_castable(DType dtype, Visit&& visit) {
+  switch (dtype) {
+    case DType::f32:
+      return visit(float{}), true;
+    case DType::bf16:
+      return visit(bf16{}), true;
+    case DType::i32:
+      return visit(int32_t{}), true;
+    case DType::i64:
+      return visit(int64_t{}), true;
+    case DType::u8:
+      return visit(uint8_t{}), true;
+    case DType::boolean:
+      return visit(bool{}), true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+void widen(const Context& cpu, const bf16* src, float* dst, int64_t count) {
+  map(cpu, src, dst, count, [](bf16 value) { return static_cast<float>(value); });
+}
+
+bool serves_cast(const Node& node) {
+  const auto any = [](auto) {};
+  return (node.in(0).dtype == DType::f32 || node.out().dtype == DType::f32) &&
+         with_castable(node.in(0).dtype, any) && with_castable(node.out().dtype, any);
+}
+
+Kernel make_cast(const Node& node, const Operands& operands, const Context& cpu) {
+  Kernel kernel;
+  if (node.in(0).dtype == DType::f32)
+    with_castable(node.out().dtype,
+                  [&](auto to) { kernel = Convert::make<float, decltype(to)>(operands, cpu); });
+  else
+    with_castable(node.in(0).dtype,
+                  [&](auto from) { kernel = Convert::make<decltype(from), float>(operands, cpu); });
+  return kernel;
+}
+
+Kernel make_neg(const Node&, const Operands& operands, const Context& cpu) {
+  return unary(operands, cpu, [](float x) { return -x; });
+}
+Kernel make_exp(const Node&, const Operands& operands, const Context& cpu) {
+  return unary(operands, cpu, [](float x) { return fast_exp(x); });
+}
+Kernel make_log(const Node&, const Operands& operands, const Context& cpu) {
+  return unary(operands, cpu, [](float x) { return std::log(x); });
+}
+Kernel make_sqrt(const Node&, const Operands& operands, const Context& cpu) {
+  return unary(operands, cpu, [](float x) { return std::sqrt(x); });
+}
+Kernel make_rsqrt(const Node&, const Operands& operands, const Context& cpu) {
+  return unary(operands, cpu, [](float x) { return 1.0f / std::sqrt(x); });
+}
+Kernel make_erf(const Node&, const Operands& operands, const Context& cpu) {
+  return unary(operands, cpu, [](float x) { return fast_erf(x); });
+}
+Kernel make_floor(const Node&, const Operands& operands, const Context& cpu) {
+  return unary(operands, cpu, [](float x) { return std::floor(x); });
+}
+Kernel make_is_finite(const Node&, const Operands& operands, const Context& cpu) {
+  return unary<bool>(operands, cpu, [](float x) { return std::fabs(x) <= FLT_MAX; });
+}
+Kernel make_gelu(const Node&, const Operands& operands, const Context& cpu) {
+  return unary(operands, cpu, [](float x) { return x * normal_cdf(x, fast_exp(-0.5f * x * x)); });
+}
+
+// dx = dy (cdf(x) + x pdf(x)); cdf and pdf share one exponential.
+Kernel make_gelu_grad(const Node&, const Operands& operands, const Context& cpu) {
+  return [cpu, x = operands.in[0].as<float>().data(), dy = operands.in[1].as<float>().data(),
+          dx = operands.out[0].as<float>()] {
+    parallel_for(cpu, static_cast<int64_t>(dx.size()), kGrain,
+                 [x, dy, dx = dx.data()](int64_t begin, int64_t end) {
+#pragma GCC ivdep
+                   for (int64_t i = begin; i < end; ++i) {
+                     const float e = fast_exp(-0.5f * x[i] * x[i]);
+                     dx[i] = dy[i] * (normal_cdf(x[i], e) + x[i] * e * kInvSqrt2Pi);
+                   }
+                 });
+  };
+}
+
+}  // namespace grimace::cpu

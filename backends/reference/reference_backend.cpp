@@ -1,0 +1,38 @@
+#include "backends/reference/reference_backend.h"
+
+#include "ir/interpret.h"
+#include "ir/op_def.h"
+
+namespace grimace {
+namespace {
+
+class ReferenceKernels : public KernelFactory {
+ public:
+  Kernel make(const Node& node, const Operands& operands) override {
+    return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+  }
+};
+
+class ReferenceBackend : public Backend {
+ public:
+  std::string_view name() const override { return "reference"; }
+  bool supports(Precision precision) const override { return precision != Precision::bf16; }
+  bool supports(const Node&) const override { return true; }
+
+  std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
+    check(supports(options.precision), "the reference backend computes in f64 or f32; precision ",
+          name_of(options.precision), " needs --backend cpu");
+    auto copy = graph.clone();
+    if (options.precision == Precision::f64) convert_floats(*copy, DType::f64);
+    expand(*copy, [](const Node& node) { return node.op().reference != nullptr; });
+    ExecutableInfo info;
+    info.backend = cat("reference ", name_of(options.precision), ", 1 thread");
+    return make_host_executable(std::move(copy), std::make_unique<ReferenceKernels>(), info);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_reference_backend() { return std::make_unique<ReferenceBackend>(); }
+
+}  // namespace grimace

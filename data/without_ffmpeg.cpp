@@ -1,0 +1,23 @@
+// Stands in for the video and picture readers in a build without FFmpeg.
+#include "data/video_picture.h"
+#include "data/video_reader.h"
+#include "ir/error.h"
+
+namespace grimace {
+namespace {
+
+[[noreturn]] void refuse(const std::filesystem::path& file) {
+  throw Error(cat(file.string(), ": this build has no video support and cannot decode it; build ",
+                  "with -DGRIMACE_VIDEO=ON"));
+}
+
+}  // namespace
+
+std::unique_ptr<FrameSource> open_video(const std::filesystem::path& file, int) {
+  refuse(file);
+}
+Image decode_picture(const std::filesystem::path& file) {
+  refuse(file);
+}
+
+}  // namespace grimace

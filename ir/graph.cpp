@@ -1,0 +1,248 @@
+#include "ir/graph.h"
+
+#include <algorithm>
+
+#include "ir/op_def.h"
+
+namespace grimace {
+
+std::string_view name_of(Role role) {
+  constexpr std::array<std::string_view, 4> names{"input", "param", "state", "constant"};
+  return names[static_cast<size_t>(role)];
+}
+
+// ---- Node ---------------------------------------------------------------------------------
+
+std::string_view Node::op_name() const { return op_->name; }
+
+const AttrValue& Node::attr(std::string_view name) const {
+  for (size_t i = 0; i < attrs_.size(); ++i)
+    if (op_->attrs[i].name == name) return attrs_[i];
+  throw InternalError(cat(op_->name, " has no attribute '", name, "'"));
+}
+
+std::string Node::describe() const {
+  std::string out(op_->name);
+  const std::string& name = results_.empty() ? wanted_name_ : results_[0]->name;
+  if (!name.empty()) out += " %" + name;
+  if (!scope_.empty()) out += " (" + scope_ + ")";
+  return out;
+}
+
+// ---- Graph inputs -------------------------------------------------------------------------
+
+Value Graph::add_input(Role role, std::string name, const TensorType& type) {
+  check(!name.empty(), "a graph input needs a name");
+  check(!input_by_name_.contains(name), "graph '", name_, "' already has an input '", name, "'");
+  auto def = std::make_unique<ValueDef>();
+  def->graph = this;
+  def->type = type;
+  def->name = std::move(name);
+  def->role = role;
+  const Value value(def.get());
+  input_by_name_[def->name] = value;
+  input_defs_.push_back(std::move(def));
+  inputs_.push_back(value);
+  return value;
+}
+
+Value Graph::add_constant(std::string name, const TensorType& type,
+                          std::span<const std::byte> data) {
+  check(static_cast<int64_t>(data.size()) == type.bytes(), "constant '", name, "' of type ", type,
+        " needs ", type.bytes(), " bytes; got ", data.size());
+  const Value value = add_input(Role::constant, std::move(name), type);
+  value.def()->data.assign(data.begin(), data.end());
+  return value;
+}
+
+std::vector<Value> Graph::inputs(Role role) const {
+  std::vector<Value> result;
+  std::copy_if(inputs_.begin(), inputs_.end(), std::back_inserter(result),
+               [role](Value v) { return v.is(role); });
+  return result;
+}
+
+Value Graph::find_input(std::string_view name) const {
+  const auto found = input_by_name_.find(std::string(name));
+  return found == input_by_name_.end() ? Value{} : found->second;
+}
+
+void Graph::erase_input(Value input) {
+  internal_check(input.is_graph_input() && input.unused(), "erase_input of '", input.name(), "'");
+  input_by_name_.erase(input.name());
+  std::erase(inputs_, input);
+  std::erase_if(input_defs_, [&](const auto& def) { return def.get() == input.def(); });
+}
+
+// ---- Nodes --------------------------------------------------------------------------------
+
+namespace {
+
+std::vector<AttrValue> complete_attrs(const OpDef& op, std::span<const NamedAttr> given) {
+  std::vector<AttrValue> result;
+  size_t used = 0;
+  for (int i = 0; i < op.num_attrs(); ++i) {
+    const AttrSpec& spec = op.attrs[static_cast<size_t>(i)];
+    const auto found = std::find_if(given.begin(), given.end(),
+                                    [&](const NamedAttr& a) { return a.name == spec.name; });
+    if (found != given.end()) {
+      check(found->value.index() == static_cast<size_t>(spec.kind), op.name, ": attribute '",
+            spec.name, "' has the wrong kind: ", to_text(found->value));
+      result.push_back(found->value);
+      ++used;
+    } else {
+      check(!spec.fallback.empty(), op.name, ": attribute '", spec.name, "' must be given");
+      result.push_back(attr_from_text(spec.kind, spec.fallback));
+    }
+  }
+  if (used != given.size())
+    for (const NamedAttr& a : given)
+      check(std::any_of(op.attrs.begin(), op.attrs.end(),
+                        [&](const AttrSpec& spec) { return spec.name == a.name; }),
+            op.name, ": unknown attribute '", a.name, "'");
+  check(used == given.size(), op.name, ": an attribute is given twice");
+  return result;
+}
+
+}  // namespace
+
+Node& Graph::add_node(const OpDef& op, std::vector<Value> inputs, std::span<const NamedAttr> attrs,
+                      std::string name) {
+  const auto count = static_cast<int>(inputs.size());
+  check(count >= op.min_inputs && (op.max_inputs < 0 || count <= op.max_inputs), op.name,
+        ": wrong number of inputs: ", count);
+  for (const Value& input : inputs)
+    internal_check(input && input.def()->graph == this, op.name, ": input of another graph");
+  const auto place = cursor != nullptr ? cursor->self_ : nodes_.end();
+  std::list<Node> holder(1);
+  Node& node = holder.front();
+  node.graph_ = this;
+  node.op_ = &op;
+  node.inputs_ = std::move(inputs);
+  node.attrs_ = complete_attrs(op, attrs);
+  node.scope_ = scope;
+  node.wanted_name_ = std::move(name);
+  const std::vector<TensorType> types = op.infer(node);
+  for (size_t i = 0; i < types.size(); ++i) {
+    auto def = std::make_unique<ValueDef>();
+    def->graph = this;
+    def->type = types[i];
+    def->producer = &node;
+    def->result = static_cast<int>(i);
+    if (i == 0) def->name = node.wanted_name_;
+    node.results_.push_back(std::move(def));
+  }
+  for (const Value& input : node.inputs_) input.def()->users.push_back(&node);
+  node.self_ = holder.begin();
+  nodes_.splice(place, holder);
+  return node;
+}
+
+void Graph::set_input(Node& node, int index, Value value) {
+  Value& slot = node.inputs_[static_cast<size_t>(index)];
+  auto& users = slot.def()->users;
+  users.erase(std::find(users.begin(), users.end(), &node));
+  slot = value;
+  value.def()->users.push_back(&node);
+}
+
+void Graph::set_attr(Node& node, std::string_view name, AttrValue value) {
+  const_cast<AttrValue&>(node.attr(name)) = std::move(value);
+}
+
+void Graph::replace_uses(Value from, Value to) {
+  internal_check(from.type() == to.type(), "replace_uses of ", from.type(), " by ", to.type());
+  if (from == to) return;
+  const std::vector<Node*> users = from.users();
+  for (Node* user : users)
+    for (int i = 0; i < user->num_inputs(); ++i)
+      if (user->input(i) == from) set_input(*user, i, to);
+  const auto move_use = [&](Value& slot) {
+    if (!(slot == from)) return;
+    slot = to;
+    --from.def()->graph_uses;
+    ++to.def()->graph_uses;
+  };
+  for (Output& output : outputs_) move_use(output.value);
+  for (Update& update : updates_) move_use(update.value);
+}
+
+void Graph::erase(Node& node) {
+  for (const auto& def : node.results_)
+    internal_check(def->users.empty() && def->graph_uses == 0, "erase of ", node.describe(),
+                   " which is still used");
+  for (const Value& input : node.inputs_) {
+    auto& users = input.def()->users;
+    users.erase(std::find(users.begin(), users.end(), &node));
+  }
+  if (cursor == &node) cursor = nullptr;
+  nodes_.erase(node.self_);
+}
+
+bool Graph::before(const Node& a, const Node& b) const {
+  for (const Node& node : nodes_) {
+    if (&node == &a) return &a != &b;
+    if (&node == &b) return false;
+  }
+  return false;
+}
+
+// ---- Outputs ------------------------------------------------------------------------------
+
+void Graph::add_output(std::string name, Value value) {
+  check(!find_output(name), "graph '", name_, "' already has an output '", name, "'");
+  ++value.def()->graph_uses;
+  outputs_.push_back({std::move(name), value});
+}
+
+void Graph::add_update(Value target, Value value) {
+  check(target.is(Role::param) || target.is(Role::state),
+        "update: only a param or state can be updated; '", target.name(), "' is neither");
+  check(target.type() == value.type(), "update of '", target.name(), "': its type is ",
+        target.type(), ", the new value's is ", value.type());
+  for (const Update& update : updates_)
+    check(!(update.target == target), "update: '", target.name(), "' is updated twice");
+  ++value.def()->graph_uses;
+  updates_.push_back({target, value});
+}
+
+void Graph::clear_outputs() {
+  for (const Output& output : outputs_) --output.value.def()->graph_uses;
+  for (const Update& update : updates_) --update.value.def()->graph_uses;
+  outputs_.clear();
+  updates_.clear();
+}
+
+Value Graph::find_output(std::string_view name) const {
+  for (const Output& output : outputs_)
+    if (output.name == name) return output.value;
+  return {};
+}
+
+std::unique_ptr<Graph> Graph::clone() const {
+  auto copy = std::make_unique<Graph>(name_);
+  ValueMap<Value> map;
+  for (const Value& v : inputs_) {
+    map[v] = copy->add_input(v.def()->role, v.name(), v.type());
+    map[v].def()->data = v.def()->data;
+  }
+  for (const Node& node : nodes_) {
+    std::vector<Value> inputs;
+    for (const Value& v : node.inputs()) inputs.push_back(map.at(v));
+    std::vector<NamedAttr> attrs;
+    for (size_t i = 0; i < node.attrs_.size(); ++i)
+      attrs.emplace_back(node.op().attrs[i].name, node.attrs_[i]);
+    copy->scope = node.scope();
+    Node& twin = copy->add_node(node.op(), std::move(inputs), attrs, node.result().name());
+    for (int i = 0; i < node.num_results(); ++i) {
+      map[node.result(i)] = twin.result(i);
+      copy->rename(twin.result(i), node.result(i).name());
+    }
+  }
+  copy->scope.clear();
+  for (const Output& output : outputs_) copy->add_output(output.name, map.at(output.value));
+  for (const Update& update : updates_) copy->add_update(map.at(update.target), map.at(update.value));
+  return copy;
+}
+
+}  // namespace grimace

@@ -1,0 +1,110 @@
+#include "ir/interpret.h"
+
+#include <cstring>
+
+#include "ir/op_def.h"
+
+namespace grimace {
+namespace {
+
+template <typename From, typename To>
+void convert_elements(ConstView from, View to) {
+  const auto in = from.as<From>();
+  const auto out = to.as<To>();
+  for (size_t i = 0; i < in.size(); ++i) out[i] = To(static_cast<float>(in[i]));
+}
+
+bool is_16_bit(const TensorType& type) { return type.dtype == DType::bf16 || type.dtype == DType::f16; }
+
+// 16-bit floats are storage: cast and reshape-like ops move or convert them, arithmetic widens.
+TensorType widened(const TensorType& type) {
+  return is_16_bit(type) ? TensorType{DType::f32, type.shape} : type;
+}
+
+void widen(ConstView from, View to) {
+  if (from.type.dtype == DType::bf16) return convert_elements<bf16, float>(from, to);
+  if (from.type.dtype == DType::f16) return convert_elements<f16, float>(from, to);
+  std::memcpy(to.data, from.data, static_cast<size_t>(from.type.bytes()));
+}
+
+void narrow(ConstView from, View to) {
+  if (to.type.dtype == DType::bf16) return convert_elements<float, bf16>(from, to);
+  if (to.type.dtype == DType::f16) return convert_elements<float, f16>(from, to);
+}
+
+// A graph of this one node on widened types, so that kernels that look at node types see f32.
+void run_widened(const Node& node, std::span<const ConstView> in, std::span<const View> out) {
+  Graph graph;
+  std::vector<Value> inputs;
+  std::vector<Buffer> wide_in;
+  std::vector<ConstView> in_views;
+  for (size_t i = 0; i < in.size(); ++i) {
+    wide_in.emplace_back(widened(in[i].type));
+    widen(in[i], wide_in.back().view());
+    inputs.push_back(graph.add_input(Role::input, std::to_string(i), wide_in.back().type));
+  }
+  for (const Buffer& buffer : wide_in) in_views.push_back(buffer.view());
+  std::vector<NamedAttr> attrs;
+  for (size_t i = 0; i < node.attrs().size(); ++i) {
+    AttrValue value = node.attrs()[i];
+    if (DType* dtype = std::get_if<DType>(&value); dtype != nullptr)
+      *dtype = widened({*dtype, {}}).dtype;
+    attrs.emplace_back(node.op().attrs[i].name, value);
+  }
+  const Node& twin = graph.add_node(node.op(), inputs, attrs);
+  std::vector<Buffer> wide_out;
+  std::vector<View> out_views;
+  for (int i = 0; i < twin.num_results(); ++i) wide_out.emplace_back(twin.out(i));
+  for (Buffer& buffer : wide_out) out_views.push_back(buffer.view());
+  node.op().reference(twin, in_views, out_views);
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (is_16_bit(out[i].type))
+      narrow(wide_out[i].view(), out[i]);
+    else
+      std::memcpy(out[i].data, wide_out[i].data.data(), wide_out[i].data.size());
+  }
+}
+
+}  // namespace
+
+void run_reference(const Node& node, std::span<const ConstView> in, std::span<const View> out) {
+  internal_check(node.op().reference != nullptr, node.describe(), " has no reference kernel");
+  bool wide = true;
+  for (const ConstView& view : in) wide = wide && !is_16_bit(view.type);
+  for (const View& view : out) wide = wide && !is_16_bit(view.type);
+  if (wide) return node.op().reference(node, in, out);
+  run_widened(node, in, out);
+}
+
+Interpretation interpret(const Graph& graph, const std::map<std::string, Buffer>& inputs) {
+  ValueMap<Buffer> values;
+  for (const Value& input : graph.inputs()) {
+    Buffer buffer(input.type());
+    if (input.is(Role::constant)) {
+      buffer.data = input.def()->data;
+    } else {
+      const auto found = inputs.find(input.name());
+      check(found != inputs.end(), "interpret: no value for ", name_of(input.def()->role), " '",
+            input.name(), "' ", input.type());
+      check(found->second.type == input.type(), "interpret: '", input.name(), "' is ",
+            found->second.type, "; the graph wants ", input.type());
+      buffer.data = found->second.data;
+    }
+    values.emplace(input, std::move(buffer));
+  }
+  for (const Node& node : graph.nodes()) {
+    std::vector<ConstView> in;
+    std::vector<View> out;
+    for (const Value& input : node.inputs()) in.push_back(values.at(input).view());
+    for (int i = 0; i < node.num_results(); ++i)
+      out.push_back(values.emplace(node.result(i), Buffer(node.out(i))).first->second.view());
+    run_reference(node, in, out);
+  }
+  Interpretation result;
+  for (const Output& output : graph.outputs()) result.outputs[output.name] = values.at(output.value);
+  for (const Update& update : graph.updates())
+    result.updates[update.target.name()] = values.at(update.value);
+  return result;
+}
+
+}  // namespace grimace

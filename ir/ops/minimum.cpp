@@ -1,0 +1,39 @@
+// y = min(a, b), with NumPy broadcasting
+#include "ir/ops/elementwise.h"
+
+namespace grimace {
+namespace {
+
+using namespace ops;
+
+struct F {
+  template <typename T>
+  T operator()(T a, T b) const {
+    return static_cast<T>(b < a ? b : a);
+  }
+};
+
+std::vector<Value> grad(Builder& b, const Node& n, std::span<const Value> dy) {
+  // Where a and b are equal the gradient goes to a.
+  const Value zero = b.full(0.0, {}, dy[0].dtype());
+  const Value take_b = b.less(n.input(1), n.input(0));
+  return {b.sum_to(b.select(take_b, zero, dy[0]), n.in(0).shape),
+          b.sum_to(b.select(take_b, dy[0], zero), n.in(1).shape)};
+}
+
+}  // namespace
+
+constinit const OpDef op_minimum{
+    .name = "minimum",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .infer = infer_binary,
+    .flops = one_flop_per_element,
+    .grad = grad,
+    .reference = reference_binary<F>,
+    .elementwise = true,
+    .commutative = true,
+    .aliasing = Aliasing::elementwise,
+};
+
+}  // namespace grimace

@@ -1,0 +1,28 @@
+// Dead code elimination: erases nodes, and constants, that no output or update needs.
+#include "ir/passes/guards.h"
+#include "ir/passes/passes.h"
+
+namespace grimace {
+
+int eliminate_dead(Graph& graph) {
+  int fired = 0;
+  std::list<Node>& nodes = graph.nodes();
+  // From the last node to the first: a node comes up after everything that could read it.
+  for (auto it = nodes.end(); it != nodes.begin();) {
+    const auto current = std::prev(it);
+    if (unused(*current)) {
+      graph.erase(*current);
+      ++fired;
+    } else {
+      it = current;
+    }
+  }
+  for (const Value& constant : graph.inputs(Role::constant)) {
+    if (!constant.unused()) continue;
+    graph.erase_input(constant);
+    ++fired;
+  }
+  return fired;
+}
+
+}  // namespace grimace

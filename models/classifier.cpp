@@ -1,0 +1,69 @@
+#include "models/classifier.h"
+
+#include "models/lgi.h"
+#include "models/parameters.h"
+
+namespace grimace {
+namespace {
+
+// [B,n,C]: the tokens that are averaged.
+Value chosen_tokens(const Context& c, const Regions& regions) {
+  switch (c.config.pool) {
+    case PoolTokens::region: return representatives(c.b, regions);
+    case PoolTokens::org: return local_tokens(c.b, regions);
+    case PoolTokens::all: break;
+  }
+  return c.b.reshape(regions.x, {regions.batch, -1, regions.x.dim(2)});
+}
+
+Value encode(const Context& c, Value tokens) {
+  const bool lgi = c.config.encoder == Encoder::local_global;
+  Regions regions = lgi ? partition(c, "", tokens) : Regions{};
+  for (int64_t i = 0; i < c.config.depth; ++i) {
+    const std::string name = "blocks." + std::to_string(i);
+    const Scope scope(c.b, name);
+    const double drop = drop_rate(c.config, i);
+    if (lgi)
+      regions = lgi_block(c, name, regions, drop);
+    else
+      tokens = plain_block(c, name, tokens, c.config.heads, drop);
+    c.tap(name, lgi ? regions.x : tokens);
+  }
+  return lgi ? chosen_tokens(c, regions) : tokens;
+}
+
+// Mean over the batch of the cross-entropy against labels smoothed to 1 - s + s/C and s/C (spec 7.5).
+Value classification_loss(Builder& b, Value logits, Value labels, double smoothing) {
+  const Scope scope(b, "loss");
+  Value target = b.one_hot(labels, logits.dim(1));
+  if (smoothing > 0.0)
+    target = target * (1.0 - smoothing) + smoothing / static_cast<double>(logits.dim(1));
+  return b.reduce_mean(b.cross_entropy(logits, target), {0});
+}
+
+}  // namespace
+
+ClassifierModel build_classifier(Builder& b, const ModelConfig& config,
+                                 const ClassifierOptions& options) {
+  check(config.encoder == Encoder::local_global || config.pool == PoolTokens::org,
+        "model: the joint encoder has no region tokens to pool; pool 'org'");
+  ClassifierModel model;
+  const Context c{b, config, options.training, options.with_taps ? &model.taps : nullptr};
+  const Value video =
+      b.input("video", {DType::f32, {options.batch, 3, config.frames, config.image, config.image}});
+  declare(b, classifier_parameters(config));
+  Value tokens;
+  {
+    const Scope scope(b, "encoder");
+    tokens = encode(c, embed(c, "", video));
+  }
+  const Scope scope(b, "head");
+  model.feature = layer_norm(c, "fc_norm", b.reduce_mean(tokens, {1}));
+  model.logits = linear(c, "head", model.feature);
+  if (options.with_loss)
+    model.loss = classification_loss(b, model.logits, b.input("labels", {DType::i32, {options.batch}}),
+                                     options.label_smoothing);
+  return model;
+}
+
+}  // namespace grimace

@@ -1,0 +1,28 @@
+// What the autoencoder is to predict, and how far off it is (spec 5.1 to 5.3).
+#pragma once
+
+#include <optional>
+
+#include "models/layers.h"
+
+namespace grimace {
+
+struct TargetConfig {
+  bool normalise = true;           // per cube and channel
+  bool frame_diff = true;          // differences to the first frame of each group
+  int64_t group = 2;               // frames per group
+  std::optional<double> diff_weight;  // weight of the difference half of the loss; none: plain MSE
+};
+
+// Throws Error when the group does not divide the frames, or a weight is given without difference
+// targets of group 2.
+void validate(const TargetConfig& target, const ModelConfig& model);
+
+// Normalised video [B,3,T,H,W] -> target of every token [B,N,t*P*P*3], in raster order; inside a
+// token the order is frame, row, column, channel.
+Value reconstruction_target(const Context& c, const TargetConfig& target, Value video);
+
+// Scalar loss of pred against target [B,Nm,t*P*P*3].
+Value reconstruction_loss(Builder& b, const TargetConfig& config, Value pred, Value target);
+
+}  // namespace grimace

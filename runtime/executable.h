@@ -1,0 +1,65 @@
+// A graph made ready to run by a backend: fixed addresses in one arena, no decisions left.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+#include "runtime/tensor.h"
+
+namespace grimace {
+
+struct ExecutableInfo {
+  std::string backend;    // "cpu f32, 2 threads"
+  int64_t persistent_bytes = 0;  // inputs, params, states
+  int64_t transient_bytes = 0;   // activations, reused
+  int64_t lower_bound_bytes = 0;
+  int64_t private_bytes = 0;  // the backend's own: packed weights, scratch
+  std::vector<std::string> slow_nodes;  // "op xN": nodes without a fast kernel on this backend
+  int64_t peak_bytes() const { return persistent_bytes + transient_bytes + private_bytes; }
+};
+
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  // One pass over the graph. Throws RunError naming the node.
+  virtual void run() = 0;
+  // Sets a graph input (not a constant), converting its element type. Error naming both shapes.
+  virtual void write(const std::string& name, ConstView value) = 0;
+  // The current value of a named output after run(), or of a graph input, in its own type; good
+  // until the next run() or write(). An output that is itself a param or state reads as updated.
+  // Error when there is no such name.
+  virtual ConstView view(const std::string& name) const = 0;
+  Tensor read(const std::string& name) const;  // a copy of it
+  double read_scalar(const std::string& name) const;
+  virtual const Graph& graph() const = 0;
+  virtual const ExecutableInfo& info() const = 0;
+};
+
+// ---- For backends that run in host memory --------------------------------------------------
+
+struct Operands {
+  std::vector<ConstView> in;  // aligned to 64 bytes; may equal out where the op allows aliasing
+  std::vector<View> out;
+  std::vector<bool> stable;  // per input: its value never changes while the kernel lives, except
+                             // through write(), after which `version` differs
+  const uint64_t* version = nullptr;
+};
+using Kernel = std::function<void()>;
+
+class KernelFactory {
+ public:
+  virtual ~KernelFactory() = default;
+  // A kernel with these addresses built in. Called once per node, in order.
+  virtual Kernel make(const Node& node, const Operands& operands) = 0;
+  virtual int64_t private_bytes() const { return 0; }
+};
+
+// Takes the graph over, plans memory, makes every kernel.
+std::unique_ptr<Executable> make_host_executable(std::unique_ptr<Graph> graph,
+                                                 std::unique_ptr<KernelFactory> factory,
+                                                 ExecutableInfo info);
+
+}  // namespace grimace

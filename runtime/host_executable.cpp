@@ -1,0 +1,140 @@
+// The Executable of backends that run in host memory: one arena, one flat list of kernels.
+#include <sys/mman.h>
+
+#include <cstring>
+
+#include "ir/op_def.h"
+#include "runtime/executable.h"
+#include "runtime/plan.h"
+
+namespace grimace {
+namespace {
+
+// Zeroed, page-aligned memory, in huge pages where the system gives them.
+class Arena {
+ public:
+  explicit Arena(int64_t bytes) : bytes_(static_cast<size_t>(std::max<int64_t>(bytes, 1))) {
+    void* p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+      throw RunError(cat("out of memory: the plan needs ", bytes, " bytes; use a smaller batch"));
+    data_ = static_cast<std::byte*>(p);
+    madvise(p, bytes_, MADV_HUGEPAGE);  // a hint; its failure costs speed only
+  }
+  ~Arena() { munmap(data_, bytes_); }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+  std::byte* at(int64_t offset) const { return data_ + offset; }
+
+ private:
+  size_t bytes_;
+  std::byte* data_ = nullptr;
+};
+
+class HostExecutable : public Executable {
+ public:
+  HostExecutable(std::unique_ptr<Graph> graph, std::unique_ptr<KernelFactory> factory,
+                 ExecutableInfo info)
+      : graph_(std::move(graph)),
+        factory_(std::move(factory)),
+        plan_(plan_memory(*graph_)),
+        info_(std::move(info)),
+        arena_(plan_.arena_bytes()) {
+    for (const Value& constant : graph_->inputs(Role::constant))
+      std::memcpy(view(constant).data, constant.def()->data.data(), constant.def()->data.size());
+    for (const Node& node : graph_->nodes()) {
+      if (node.op().aliasing == Aliasing::reshape) continue;
+      (plan_.stable.contains(&node) ? stable_ : steps_)
+          .push_back(factory_->make(node, operands(node)));
+    }
+    info_.persistent_bytes = plan_.persistent_bytes;
+    info_.transient_bytes = plan_.transient_bytes;
+    info_.lower_bound_bytes = plan_.lower_bound_bytes;
+    info_.private_bytes = factory_->private_bytes();
+  }
+
+  void run() override {
+    if (stable_version_ != version_)
+      for (const Kernel& kernel : stable_) kernel();
+    stable_version_ = version_;
+    for (const Kernel& kernel : steps_) kernel();
+    for (const MemoryPlan::Copy& copy : plan_.copies)
+      std::memcpy(arena_.at(copy.to), arena_.at(copy.from), static_cast<size_t>(copy.bytes));
+  }
+
+  void write(const std::string& name, ConstView value) override {
+    const Value input = graph_->find_input(name);
+    check(input && !input.is(Role::constant), "the graph has no input '", name, "'");
+    check(input.shape() == value.type.shape, "input '", name, "' is ", input.type(),
+          "; it was given ", value.type);
+    convert(value, view(input));
+    if (!input.is(Role::input)) ++version_;
+  }
+
+  ConstView view(const std::string& name) const override {
+    const Value output = graph_->find_output(name);
+    const Value value = output ? output : graph_->find_input(name);
+    check(static_cast<bool>(value), "the graph has no output or input '", name, "'");
+    return view(value);
+  }
+
+  const Graph& graph() const override { return *graph_; }
+  const ExecutableInfo& info() const override { return info_; }
+
+ private:
+  View view(Value value) const { return {value.type(), arena_.at(plan_.offset.at(value))}; }
+
+  Operands operands(const Node& node) const {
+    Operands result;
+    for (const Value& input : node.inputs()) {
+      result.in.push_back(view(input));
+      result.stable.push_back(is_stable(input));
+    }
+    for (int i = 0; i < node.num_results(); ++i) result.out.push_back(view(node.result(i)));
+    result.version = &version_;
+    return result;
+  }
+
+  bool is_stable(Value value) const {
+    if (!value.is_graph_input()) return plan_.stable.contains(value.producer());
+    if (value.is(Role::constant)) return true;
+    if (!value.is(Role::param)) return false;
+    for (const Update& update : graph_->updates())
+      if (update.target == value) return false;
+    return true;
+  }
+
+  std::unique_ptr<Graph> graph_;
+  std::unique_ptr<KernelFactory> factory_;
+  MemoryPlan plan_;
+  ExecutableInfo info_;
+  Arena arena_;
+  std::vector<Kernel> stable_;  // run once, and again after a param was written
+  std::vector<Kernel> steps_;
+  uint64_t version_ = 1;
+  uint64_t stable_version_ = 0;
+};
+
+}  // namespace
+
+Tensor Executable::read(const std::string& name) const {
+  const ConstView from = view(name);
+  Tensor result(from.type);
+  std::memcpy(result.data(), from.data, static_cast<size_t>(result.bytes()));
+  return result;
+}
+
+double Executable::read_scalar(const std::string& name) const {
+  const ConstView from = view(name);
+  check(from.type.numel() == 1, "'", name, "' is ", from.type, ", not one value");
+  double value = 0.0;
+  convert(from, {{DType::f64, from.type.shape}, &value});
+  return value;
+}
+
+std::unique_ptr<Executable> make_host_executable(std::unique_ptr<Graph> graph,
+                                                 std::unique_ptr<KernelFactory> factory,
+                                                 ExecutableInfo info) {
+  return std::make_unique<HostExecutable>(std::move(graph), std::move(factory), std::move(info));
+}
+
+}  // namespace grimace

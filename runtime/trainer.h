@@ -1,0 +1,83 @@
+// The training loop: batches into the executable, schedules, metrics, progress, checkpoints, exact
+// resume. It knows neither the model nor the backend.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "runtime/batch_source.h"
+#include "runtime/checkpoint.h"
+#include "runtime/executable.h"
+#include "runtime/progress.h"
+#include "runtime/schedule.h"
+
+namespace grimace {
+
+struct TrainerOptions {
+  std::filesystem::path out;      // checkpoints; empty: nothing is ever written (a dry run)
+  std::filesystem::path log_dir;  // metrics.jsonl; empty: as `out`
+  Schedule schedule;              // its total_steps is the length of the run
+  int64_t batch_size = 1;
+  int64_t accumulate = 1;  // batches per step
+  int64_t save_every_epochs = 0;
+  int64_t save_every_steps = 0;
+  int64_t keep_last = 3;
+  uint64_t seed = 0;
+  std::string config;  // the effective configuration, kept in every checkpoint
+  // Further names under which a published state dict lists a shared parameter (spec 2.8).
+  std::vector<std::pair<std::string, std::string>> aliases;  // alias, parameter
+  ProgressMode progress = ProgressMode::automatic;
+  const std::atomic<bool>* stop = nullptr;  // set from outside: save after this step and return
+};
+
+struct TrainingSummary {
+  int64_t steps = 0;      // steps done in the whole run
+  int64_t skipped = 0;    // of them without an update, for a non-finite gradient
+  double loss = 0.0;      // of the last step
+  double seconds_per_step = 0.0;  // mean, without the first
+  bool interrupted = false;
+};
+
+// The executable holds a graph of autodiff/train_step.h.
+class Trainer {
+ public:
+  // Error when an epoch has fewer batches than a step takes.
+  Trainer(Executable& executable, BatchSource& source, TrainerOptions options);
+
+  // Continues from a checkpoint: Error naming the tensor when it is of another architecture.
+  void restore(const Checkpoint& checkpoint);
+  // Runs to the end of the schedule, or until asked to stop. RunError when a checkpoint cannot be
+  // written or gradients stay non-finite; older checkpoints are then as they were.
+  TrainingSummary run();
+
+  // Bytes of one checkpoint, without its header.
+  int64_t checkpoint_bytes() const;
+
+ private:
+  struct StepResult {
+    double loss = 0.0;
+    double grad_norm = 0.0;
+    double wait_seconds = 0.0;
+    bool applied = true;
+  };
+  StepResult step();
+  void feed(Batch batch, int64_t micro);
+  void write_scalar(const std::string& name, double value);
+  void report_skipped(const StepResult& result);
+  bool save_due() const;
+  void save();
+  std::vector<NamedView> tensors() const;
+  int64_t epoch() const { return step_ / steps_per_epoch_; }
+
+  Executable& executable_;
+  BatchSource& source_;
+  TrainerOptions options_;
+  int64_t steps_per_epoch_ = 1;
+  int64_t step_ = 0;  // steps done
+  int64_t skipped_ = 0;
+  int64_t skipped_in_a_row_ = 0;
+};
+
+}  // namespace grimace

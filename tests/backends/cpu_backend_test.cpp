@@ -1,0 +1,76 @@
+// The cpu backend as a whole: what it supports and says of itself, and whole graphs through it.
+#include "backends/cpu/cpu_backend.h"
+
+#include "tests/backends/cpu_run.h"
+
+namespace grimace {
+namespace {
+
+// A two-layer network with a norm, an attention-like product and a reduction.
+std::unique_ptr<Graph> small_network() {
+  auto graph = std::make_unique<Graph>();
+  Builder b(*graph);
+  const Value x = b.input("x", {DType::f32, {4, 10, 32}});
+  const Value h = b.layer_norm(x, b.param("norm.weight", {32}), b.param("norm.bias", {32}), 1e-6);
+  const Value f = b.gelu(b.linear(h, b.param("fc.weight", {64, 32}), b.param("fc.bias", {64})));
+  const Value a = b.softmax(b.matmul(f, f, false, true) * 0.125);
+  b.output("y", b.matmul(a, f));
+  b.output("sum", b.reduce_sum(b.matmul(a, f), {0, 1, 2}));
+  return graph;
+}
+
+std::vector<Tensor> outputs_of(Backend& backend, const CompileOptions& options) {
+  const auto graph = small_network();
+  const auto executable = backend.compile(*graph, options);
+  uint64_t seed = 1;
+  for (const Value& input : graph->inputs())
+    executable->write(input.name(), testing::random_tensor(input.type(), ++seed).view());
+  executable->run();
+  return {executable->read("y"), executable->read("sum")};
+}
+
+TEST(CpuBackend, RunsAGraphLikeTheReferenceInF32AndBf16) {
+  const auto cpu = make_cpu_backend();
+  const auto reference = make_backend("reference");
+  const auto wanted = outputs_of(*reference, {.precision = Precision::f64});
+  for (const int threads : {1, 2}) {
+    const auto f32 = outputs_of(*cpu, {.precision = Precision::f32, .threads = threads});
+    const auto bf16 = outputs_of(*cpu, {.precision = Precision::bf16, .threads = threads});
+    EXPECT_LE(testing::relative_error(f32[0], wanted[0]), 2e-6);
+    EXPECT_LE(testing::relative_error(f32[1], wanted[1]), 1e-5);
+    EXPECT_LE(testing::relative_error(bf16[0], wanted[0]), 2e-2);
+    EXPECT_GT(testing::relative_error(bf16[0], wanted[0]), 1e-5);  // it does round operands
+  }
+}
+
+TEST(CpuBackend, RefusesF64SayingWhatToUse) {
+  const auto graph = small_network();
+  try {
+    make_cpu_backend()->compile(*graph, {.precision = Precision::f64});
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_STREQ(
+        e.what(),
+        "the cpu backend computes in f32 or bf16; precision f64 needs --backend reference");
+  }
+}
+
+TEST(CpuBackend, SaysWhatItRunsOnAndWhichNodesAreSlow) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {DType::f16, {300, 300}});
+  b.output("y", b.exp(x) + b.exp(b.exp(x)));
+  const auto executable = make_cpu_backend()->compile(graph, {.threads = 2});
+  EXPECT_EQ(executable->info().backend.find("cpu f32, 2 threads, "), 0U)
+      << executable->info().backend;
+  EXPECT_EQ(executable->info().slow_nodes, (std::vector<std::string>{"add x1", "exp x3"}));
+}
+
+TEST(CpuBackend, HasAKernelForEveryOpThatMovesMuchData) {
+  const auto graph = small_network();
+  const auto cpu = make_cpu_backend();
+  for (const Node& node : graph->nodes()) EXPECT_TRUE(cpu->supports(node)) << node.describe();
+}
+
+}  // namespace
+}  // namespace grimace

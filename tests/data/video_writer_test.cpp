@@ -1,0 +1,104 @@
+#include "data/video_writer.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <numeric>
+
+#include "data/video_reader.h"
+#include "ir/error.h"
+#include "tests/testing.h"
+
+namespace grimace {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A bright square that walks over a dark gradient.
+Image frame(int i) {
+  Image image = make_image(64, 48, {});
+  for (int y = 0; y < 48; ++y)
+    for (int x = 0; x < 64; ++x)
+      for (int c = 0; c < 3; ++c)
+        image.rgb[(static_cast<size_t>(y) * 64 + x) * 3 + c] = static_cast<uint8_t>(x + y + 10 * c);
+  paste(image, make_image(16, 16, {220, 180, 60}), 2 * i, 16);
+  return image;
+}
+
+void write(const fs::path& path, int frames) {
+  VideoWriter writer(path, 64, 48, 25);
+  for (int i = 0; i < frames; ++i) writer.add(frame(i));
+  writer.finish();
+}
+
+std::string bytes_of(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(VideoWriter, every_frame_reads_back_close_to_what_was_written) {
+  const testing::ScratchDir scratch;
+  write(scratch / "clip.mp4", 20);
+  const auto reader = open_video(scratch / "clip.mp4", 1);
+  ASSERT_EQ(reader->frame_count(), 20);
+  std::vector<int64_t> indices(20);
+  std::iota(indices.begin(), indices.end(), 0);
+  const std::vector<Image> frames = reader->read(indices);
+  for (int i = 0; i < 20; ++i) {
+    const Image expected = frame(i);
+    ASSERT_EQ(frames[i].rgb.size(), expected.rgb.size());
+    double error = 0;
+    for (size_t k = 0; k < expected.rgb.size(); ++k)
+      error += std::abs(frames[i].rgb[k] - expected.rgb[k]);
+    EXPECT_LT(error / static_cast<double>(expected.rgb.size()), 6.0) << "frame " << i;
+  }
+}
+
+TEST(VideoWriter, the_same_frames_give_the_same_bytes) {
+  const testing::ScratchDir scratch;
+  write(scratch / "a.mp4", 12);
+  write(scratch / "b.mp4", 12);
+  EXPECT_GT(fs::file_size(scratch / "a.mp4"), 500u);
+  EXPECT_EQ(bytes_of(scratch / "a.mp4"), bytes_of(scratch / "b.mp4"));
+}
+
+TEST(VideoWriter, without_finish_nothing_is_left_behind) {
+  const testing::ScratchDir scratch;
+  {
+    VideoWriter writer(scratch / "clip.mp4", 64, 48, 25);
+    writer.add(frame(0));
+    EXPECT_FALSE(fs::exists(scratch / "clip.mp4"));
+  }
+  EXPECT_TRUE(fs::is_empty(scratch.path()));
+}
+
+TEST(VideoWriter, bad_sizes_and_places_are_named) {
+  const testing::ScratchDir scratch;
+  EXPECT_NE(error_of([&] {
+              VideoWriter(scratch / "v.mp4", 63, 48, 25);
+            }).find("video sides must be even and in 2..8192; got 63 x 48"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { VideoWriter(scratch / "v.mp4", 64, 48, 0); }).find("got 0"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] {
+              VideoWriter(scratch / "no" / "v.mp4", 64, 48, 25);
+            }).find("no/v.mp4: cannot write here: No such file"),
+            std::string::npos);
+  VideoWriter writer(scratch / "v.mp4", 64, 48, 25);
+  EXPECT_NE(error_of([&] {
+              writer.add(make_image(32, 48, {}));
+            }).find("frame 0 is 32 x 48; expected 64 x 48"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace grimace

@@ -1,0 +1,274 @@
+// Every mistake that an op's inference refuses, with the exact message its author reads.
+#include <gtest/gtest.h>
+
+#include <ostream>
+
+#include "ir/builder.h"
+#include "ir/op_def.h"
+
+namespace grimace {
+namespace {
+
+using Ints = std::vector<int64_t>;
+
+struct Mistake {
+  const char* name;  // of the test
+  const OpDef* op;
+  std::vector<TensorType> inputs;
+  std::vector<NamedAttr> attrs;
+  const char* message;
+};
+void PrintTo(const Mistake& mistake, std::ostream* out) {
+  *out << mistake.message;
+}
+
+TensorType f32(const Shape& shape) {
+  return {DType::f32, shape};
+}
+TensorType f64(const Shape& shape) {
+  return {DType::f64, shape};
+}
+TensorType i32(const Shape& shape) {
+  return {DType::i32, shape};
+}
+TensorType i64(const Shape& shape) {
+  return {DType::i64, shape};
+}
+TensorType u8(const Shape& shape) {
+  return {DType::u8, shape};
+}
+TensorType boolean(const Shape& shape) {
+  return {DType::boolean, shape};
+}
+
+class RefusedBy : public ::testing::TestWithParam<Mistake> {};
+
+TEST_P(RefusedBy, inference_with_this_message) {
+  const Mistake& mistake = GetParam();
+  Graph graph;
+  std::vector<Value> inputs;
+  for (const TensorType& type : mistake.inputs)
+    inputs.push_back(graph.add_input(Role::input, cat("in", inputs.size()), type));
+  try {
+    graph.add_node(*mistake.op, inputs, mistake.attrs);
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), mistake.message);
+  }
+}
+
+std::string name_of_test(const ::testing::TestParamInfo<Mistake>& info) {
+  return std::string(info.param.op->name) + "_" + info.param.name;
+}
+
+// One mistake per row: test name, op, input types, attributes, message.
+// clang-format off
+const Mistake kElementwise[] = {
+    {"integers", &op_exp, {i32({2})}, {}, "exp: input must be a float tensor; got i32[2]"},
+    {"integers", &op_neg, {u8({2})}, {}, "neg: input must be a float tensor; got u8[2]"},
+    {"integers", &op_is_finite, {i64({})}, {},
+     "is_finite: input must be a float tensor; got i64[]"},
+    {"two_element_types", &op_add, {f32({2}), f64({2})}, {},
+     "add: inputs must have one element type; got f32[2] and f64[2]"},
+    {"bytes", &op_mul, {u8({2}), u8({})}, {},
+     "mul: inputs must be float, i32 or i64 tensors; got u8[2] and u8[]"},
+    {"bools", &op_less, {boolean({2}), boolean({2})}, {},
+     "less: inputs must be float, i32 or i64 tensors; got bool[2] and bool[2]"},
+    {"shapes", &op_sub, {f32({2, 3}), f32({2})}, {},
+     "sub: shapes do not broadcast together: [2x3] and [2]"},
+    {"integers", &op_div, {i32({2}), i32({2})}, {},
+     "div: inputs must be float tensors; got i32[2] and i32[2]"},
+    {"two_element_types", &op_div, {f32({2}), f64({2})}, {},
+     "div: inputs must have one element type; got f32[2] and f64[2]"},
+    {"floats", &op_logical_and, {f32({2}), boolean({2})}, {},
+     "logical_and: inputs must be bool tensors; got f32[2] and bool[2]"},
+    {"shapes", &op_logical_and, {boolean({3}), boolean({2})}, {},
+     "logical_and: shapes do not broadcast together: [3] and [2]"},
+    {"condition", &op_select, {f32({2}), f32({2}), f32({2})}, {},
+     "select: the condition must be bool; got f32[2]"},
+    {"two_element_types", &op_select, {boolean({2}), f32({2}), i32({2})}, {},
+     "select: both choices must have one element type; got f32[2] and i32[2]"},
+    {"shapes", &op_select, {boolean({3}), f32({2}), f32({})}, {},
+     "select: shapes do not broadcast together: [3] and [2]"},
+    {"two_types", &op_gelu_grad, {f32({2}), f32({3})}, {},
+     "gelu_grad: x and dy must have one type; got f32[2] and f32[3]"},
+    {"integers", &op_gelu_grad, {i32({2}), i32({2})}, {},
+     "gelu_grad: input must be a float tensor; got i32[2]"},
+};
+
+const Mistake kProducts[] = {
+    {"two_element_types", &op_matmul, {f32({2, 3}), f64({3, 2})}, {},
+     "matmul: operands must have one float element type; got f32[2x3] and f64[3x2]"},
+    {"integers", &op_matmul, {i32({2, 3}), i32({3, 2})}, {},
+     "matmul: operands must have one float element type; got i32[2x3] and i32[3x2]"},
+    {"vector", &op_matmul, {f32({2, 3}), f32({3})}, {},
+     "matmul: operands need at least two axes; got f32[2x3] and f32[3]"},
+    {"ranks", &op_matmul, {f32({2, 3}), f32({4, 3, 2})}, {},
+     "matmul: b must have as many axes as a, or two; got f32[2x3] and f32[4x3x2]"},
+    {"batch", &op_matmul, {f32({4, 2, 3}), f32({5, 3, 2})}, {},
+     "matmul: batch axis 0 differs: f32[4x2x3] and f32[5x3x2]"},
+    {"inner", &op_matmul, {f32({2, 3}), f32({4, 2})}, {{"transpose_a", true}},
+     "matmul: inner dimensions differ: 2 of f32[2x3] and 4 of f32[4x2]"},
+    {"two_element_types", &op_linear, {f32({2, 3}), f64({4, 3})}, {},
+     "linear: input and weight must have one float element type; input f32[2x3], weight f64[4x3]"},
+    {"vector", &op_linear, {f32({3}), f32({4, 3})}, {},
+     "linear: input needs at least two axes; input f32[3]"},
+    {"weight_axes", &op_linear, {f32({2, 3}), f32({3})}, {},
+     "linear: weight must have two axes [out, in]; weight f32[3]"},
+    {"inner", &op_linear, {f32({8, 101, 512}), f32({2048, 384})}, {},
+     "linear: input dim 2 must equal weight dim 1; input f32[8x101x512], weight f32[2048x384]"},
+    {"epilogue", &op_linear, {f32({2, 3}), f32({4, 3})}, {{"epilogue", "relu"}},
+     "linear: epilogue must be none, gelu or add; got relu"},
+    {"no_bias", &op_linear, {f32({2, 3}), f32({4, 3})}, {{"bias", true}},
+     "linear: needs 3 inputs with bias=true and epilogue=none; got 2"},
+    {"bias", &op_linear, {f32({2, 3}), f32({4, 3}), f32({3})}, {{"bias", true}},
+     "linear: bias must be f32[4]; bias f32[3]"},
+    {"residual", &op_linear, {f32({2, 3}), f32({4, 3}), f32({2, 3})}, {{"epilogue", "add"}},
+     "linear: residual must be f32[2x4]; residual f32[2x3]"},
+};
+
+const Mistake kLayout[] = {
+    {"integers", &op_reduce_sum, {i32({2})}, {{"axes", Ints{0}}},
+     "reduce_sum: input must be a float tensor; got i32[2]"},
+    {"axis", &op_reduce_sum, {f32({2})}, {{"axes", Ints{1}}},
+     "reduce_sum: axis 1 is not one of f32[2]"},
+    {"axis_twice", &op_reduce_sum, {f32({2})}, {{"axes", Ints{0, 0}}},
+     "reduce_sum: axis 0 is named twice"},
+    {"count", &op_reshape, {f32({2, 3})}, {{"shape", Ints{4}}},
+     "reshape: cannot make [4] of f32[2x3]: 4 elements instead of 6"},
+    {"too_short", &op_transpose, {f32({2, 3})}, {{"permutation", Ints{0}}},
+     "transpose: permutation [0] does not permute the axes of f32[2x3]"},
+    {"axis_twice", &op_transpose, {f32({2, 3})}, {{"permutation", Ints{0, 0}}},
+     "transpose: permutation [0,0] does not permute the axes of f32[2x3]"},
+    {"axis", &op_transpose, {f32({2, 3})}, {{"permutation", Ints{0, 2}}},
+     "transpose: permutation [0,2] does not permute the axes of f32[2x3]"},
+    {"shape", &op_broadcast, {f32({2, 3})}, {{"shape", Ints{3, 3}}},
+     "broadcast: cannot broadcast f32[2x3] to [3x3]"},
+    {"rank", &op_broadcast, {f32({1, 3})}, {{"shape", Ints{3}}},
+     "broadcast: cannot broadcast f32[1x3] to [3]"},
+    {"axis", &op_slice, {f32({2, 3})}, {{"axis", 2}, {"begin", 0}, {"end", 1}},
+     "slice: axis 2 is not one of f32[2x3]"},
+    {"range", &op_slice, {f32({2, 3})}, {{"axis", 1}, {"begin", 2}, {"end", 4}},
+     "slice: range 2:4 does not lie in axis 1 of f32[2x3]"},
+    {"backwards", &op_slice, {f32({2, 3})}, {{"axis", 1}, {"begin", 2}, {"end", 1}},
+     "slice: range 2:1 does not lie in axis 1 of f32[2x3]"},
+    {"axis", &op_pad, {f32({2, 3})}, {{"axis", -1}}, "pad: axis -1 is not one of f32[2x3]"},
+    {"negative", &op_pad, {f32({2, 3})}, {{"axis", 0}, {"before", -1}},
+     "pad: padding must lie in 0..2^40; got -1 and 0"},
+    {"axis", &op_concat, {f32({2, 3})}, {{"axis", 2}}, "concat: axis 2 is not one of f32[2x3]"},
+    {"shapes", &op_concat, {f32({2, 3}), f32({2, 4})}, {{"axis", 0}},
+     "concat: input 1 is f32[2x4], which differs from f32[2x3] in more than axis 0"},
+    {"two_element_types", &op_concat, {f32({2, 3}), f64({2, 3})}, {{"axis", 0}},
+     "concat: input 1 is f64[2x3], which differs from f32[2x3] in more than axis 0"},
+};
+
+const Mistake kTokens[] = {
+    {"x", &op_gather_rows, {f32({3}), i32({2, 2})}, {},
+     "gather_rows: x must be [B,R,C] or [R,C]; got f32[3]"},
+    {"index", &op_gather_rows, {f32({2, 5, 3}), i64({2, 2})}, {},
+     "gather_rows: index must be i32[BxK]; got i64[2x2]"},
+    {"batch", &op_gather_rows, {f32({2, 5, 3}), i32({3, 2})}, {},
+     "gather_rows: x and index differ in batch size: f32[2x5x3] and i32[3x2]"},
+    {"x", &op_scatter_rows, {f32({3, 4}), i32({3, 4})}, {{"rows", 5}},
+     "scatter_rows: x must be a float tensor [B,K,C]; got f32[3x4]"},
+    {"index", &op_scatter_rows, {f32({2, 3, 4}), i32({2, 4})}, {{"rows", 5}},
+     "scatter_rows: index must be i32[2x3]; got i32[2x4]"},
+    {"rows", &op_scatter_rows, {f32({2, 3, 4}), i32({2, 3})}, {{"rows", -1}},
+     "scatter_rows: rows must not be negative; got -1"},
+    {"mask", &op_mask_indices, {i32({2, 8})}, {{"value", 0}, {"count", 3}},
+     "mask_indices: mask must be u8[BxN]; got i32[2x8]"},
+    {"count", &op_mask_indices, {u8({2, 8})}, {{"value", 0}, {"count", 9}},
+     "mask_indices: count 9 is outside 0..8"},
+    {"labels", &op_one_hot, {i64({2})}, {{"classes", 7}},
+     "one_hot: labels must be i32[B]; got i64[2]"},
+    {"classes", &op_one_hot, {i32({2})}, {{"classes", 0}},
+     "one_hot: classes must be positive; got 0"},
+    {"dtype", &op_one_hot, {i32({2})}, {{"classes", 7}, {"dtype", DType::i32}},
+     "one_hot: dtype must be a float; got i32"},
+};
+
+const Mistake kSources[] = {
+    {"dtype", &op_position_table, {}, {{"rows", 2}, {"dim", 4}, {"dtype", DType::i32}},
+     "position_table: dtype must be a float; got i32"},
+    {"seed", &op_random_uniform, {i32({}), i64({})}, {{"site", 0}},
+     "random_uniform: seed and step must be i64[]; got i32[] and i64[]"},
+    {"site", &op_random_uniform, {i64({}), i64({})}, {{"site", 1 << 24}},
+     "random_uniform: site must lie in 0..2^24-1; got 16777216"},
+    {"dtype", &op_random_uniform, {i64({}), i64({})}, {{"site", 0}, {"dtype", DType::u8}},
+     "random_uniform: dtype must be a float; got u8"},
+};
+
+const std::vector<NamedAttr> kBetas{{"beta1", 0.9}, {"beta2", 0.95}};
+
+const Mistake kLayers[] = {
+    {"scalar", &op_softmax, {f32({})}, {}, "softmax: input needs at least one axis; got f32[]"},
+    {"integers", &op_softmax, {i32({3})}, {}, "softmax: input must be a float tensor; got i32[3]"},
+    {"two_types", &op_softmax_grad, {f32({3}), f32({4})}, {},
+     "softmax_grad: y and dy must have one type; got f32[3] and f32[4]"},
+    {"scalar", &op_softmax_grad, {f32({}), f32({})}, {},
+     "softmax_grad: y needs at least one axis; got f32[]"},
+    {"integers", &op_softmax_grad, {i32({3}), i32({3})}, {},
+     "softmax_grad: input must be a float tensor; got i32[3]"},
+    {"scalar", &op_layer_norm, {f32({}), f32({1}), f32({1})}, {{"eps", 1e-6}},
+     "layer_norm: input must be a float tensor with at least one element per row; got f32[]"},
+    {"empty_rows", &op_layer_norm, {f32({2, 0}), f32({0}), f32({0})}, {{"eps", 1e-6}},
+     "layer_norm: input must be a float tensor with at least one element per row; got f32[2x0]"},
+    {"weight", &op_layer_norm, {f32({2, 3}), f32({2}), f32({3})}, {{"eps", 1e-6}},
+     "layer_norm: weight and bias must be f32[3]; got f32[2] and f32[3]"},
+    {"two_types", &op_layer_norm_grad, {f32({2, 3}), f32({3}), f32({3}), f32({2}), f32({2})}, {},
+     "layer_norm_grad: dy and x must have one type; got f32[2x3] and f32[3]"},
+    {"integers", &op_layer_norm_grad, {i32({2, 3}), i32({2, 3}), i32({3}), i32({2}), i32({2})}, {},
+     "layer_norm_grad: x must be a float tensor with at least one element per row; got i32[2x3]"},
+    {"weight", &op_layer_norm_grad, {f32({2, 3}), f32({2, 3}), f32({2}), f32({2}), f32({2})}, {},
+     "layer_norm_grad: weight must be f32[3]; got f32[2]"},
+    {"statistics", &op_layer_norm_grad, {f32({2, 3}), f32({2, 3}), f32({3}), f32({2}), f64({2})},
+     {},
+     "layer_norm_grad: mean and rstd must be f32[2]; got f32[2] and f64[2]"},
+    {"target", &op_cross_entropy, {f32({2, 3}), f32({2, 4})}, {},
+     "cross_entropy: logits and target must be float tensors [B,C] of one type; got f32[2x3] and "
+     "f32[2x4]"},
+    {"no_classes", &op_cross_entropy, {f32({2, 0}), f32({2, 0})}, {},
+     "cross_entropy: needs at least one class; got f32[2x0]"},
+    {"integers", &op_adamw,
+     {i32({2}), i32({2}), i32({2}), i32({2}), i32({}), i32({}), i32({}), i64({}), boolean({})},
+     kBetas, "adamw: the parameter must be a float tensor; got i32[2]"},
+    {"moment", &op_adamw,
+     {f32({2}), f32({2}), f32({3}), f32({2}), f32({}), f32({}), f32({}), i64({}), boolean({})},
+     kBetas, "adamw: m, v and grad must have the parameter's type f32[2]; input 2 is f32[3]"},
+    {"rate", &op_adamw,
+     {f32({2}), f32({2}), f32({2}), f32({2}), f32({1}), f32({}), f64({}), i64({}), boolean({})},
+     kBetas, "adamw: lr, weight_decay and scale must be f32[]; got f32[1], f32[] and f64[]"},
+    {"step", &op_adamw,
+     {f32({2}), f32({2}), f32({2}), f32({2}), f32({}), f32({}), f32({}), i32({}), boolean({})},
+     kBetas, "adamw: step must be i64[] and apply bool[]; got i32[] and bool[]"},
+};
+// clang-format on
+
+INSTANTIATE_TEST_SUITE_P(elementwise, RefusedBy, ::testing::ValuesIn(kElementwise), name_of_test);
+INSTANTIATE_TEST_SUITE_P(products, RefusedBy, ::testing::ValuesIn(kProducts), name_of_test);
+INSTANTIATE_TEST_SUITE_P(layout, RefusedBy, ::testing::ValuesIn(kLayout), name_of_test);
+INSTANTIATE_TEST_SUITE_P(tokens, RefusedBy, ::testing::ValuesIn(kTokens), name_of_test);
+INSTANTIATE_TEST_SUITE_P(sources, RefusedBy, ::testing::ValuesIn(kSources), name_of_test);
+INSTANTIATE_TEST_SUITE_P(layers, RefusedBy, ::testing::ValuesIn(kLayers), name_of_test);
+
+TEST(InferenceErrors, name_the_node_and_where_it_is) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", {DType::f32, {8, 101, 512}});
+  const Value w = b.param("fc1.weight", {2048, 384});
+  const Scope encoder(b, "encoder");
+  const Scope block(b, "blocks.3");
+  try {
+    b.linear(x, w, {}, "h");
+    FAIL() << "accepted";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "linear %h (encoder/blocks.3): input dim 2 must equal weight dim 1; input "
+                 "f32[8x101x512], weight f32[2048x384]");
+  }
+  EXPECT_TRUE(graph.nodes().empty()) << "a refused node leaves nothing behind";
+  EXPECT_TRUE(x.users().empty());
+}
+
+}  // namespace
+}  // namespace grimace

@@ -1,0 +1,32 @@
+#include "tests/testing.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "ir/error.h"
+
+namespace fs = std::filesystem;
+
+namespace grimace::testing {
+
+fs::path repository_dir() { return GRIMACE_SOURCE_DIR; }
+
+std::optional<fs::path> shared_dir() {
+  const fs::path dir = repository_dir() / ".." / "shared";
+  if (!fs::is_directory(dir)) return std::nullopt;
+  return fs::canonical(dir);
+}
+
+ScratchDir::ScratchDir() {
+  std::string pattern = (fs::temp_directory_path() / "grimace-test-XXXXXX").string();
+  internal_check(mkdtemp(pattern.data()) != nullptr, "cannot make a scratch folder ", pattern);
+  path_ = pattern;
+}
+
+ScratchDir::~ScratchDir() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+}  // namespace grimace::testing

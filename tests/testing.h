@@ -1,0 +1,28 @@
+// What every test program shares: where the repository and the optional shared data are, and a
+// scratch folder that goes away with the test.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace grimace::testing {
+
+std::filesystem::path repository_dir();
+// ../shared beside the checkout; nothing where it is absent (skip loudly then).
+std::optional<std::filesystem::path> shared_dir();
+
+class ScratchDir {
+ public:
+  ScratchDir();
+  ~ScratchDir();
+  ScratchDir(const ScratchDir&) = delete;
+  ScratchDir& operator=(const ScratchDir&) = delete;
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace grimace::testing

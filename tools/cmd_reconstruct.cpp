@@ -1,0 +1,110 @@
+// grimace reconstruct: what a trained autoencoder makes of a clip, as a PNG (spec 5.5).
+#include <CLI/CLI.hpp>
+
+#include "backends/backend.h"
+#include "data/reconstruction_picture.h"
+#include "ir/passes/passes.h"
+#include "models/parameters.h"
+#include "runtime/log.h"
+#include "runtime/safetensors.h"
+#include "tools/commands.h"
+#include "tools/model_source.h"
+#include "tools/pretrain_data.h"
+#include "tools/recipe_model.h"
+
+namespace grimace {
+namespace {
+
+struct Options {
+  std::string model;
+  std::string clip;
+  std::string out = "reconstruction.png";
+  std::string backend = "cpu";
+  std::string precision = "f32";
+  std::vector<std::string> pairs;
+  int threads = 0;
+  int columns = 5;
+  uint64_t seed = 0;
+};
+
+ReconstructionOptions picture_options(const Recipe& recipe) {
+  ReconstructionOptions options;
+  options.patch = static_cast<int>(recipe.model.patch);
+  options.normalised = recipe.target.normalise;
+  options.frame_diff = recipe.target.frame_diff;
+  options.diff_group_size = static_cast<int>(recipe.target.group_size);
+  return options;
+}
+
+// The whole frame, uncropped, from a start that the seed decides: the same picture every time.
+Tensor load_video(const std::string& file, const Recipe& recipe, uint64_t seed) {
+  ClipConfig config = clip_config(recipe, ListFile{});
+  config.augment = false;
+  config.num_samples = 1;
+  Tensor video(DType::f32, {1, 3, config.frames, config.image_size, config.image_size});
+  PhiloxStream random(seed, stream_id("reconstruct"));
+  load_clips(file, 1, config, random, video.as<float>());
+  return video;
+}
+
+Tensor predict(const Options& options, const Recipe& recipe, const SafetensorsFile& weights,
+               const Tensor& video, const Tensor& mask) {
+  auto graph = forward_graph(recipe, 1, false);
+  run_passes(*graph, forward_passes());
+  run_passes(*graph, training_passes());
+  auto executable = make_backend(options.backend)
+                        ->compile(*graph, {precision_from(options.precision), options.threads});
+  for (const ParamSpec& spec : pretrain_parameters(model_config(recipe)))
+    if (spec.alias_of.empty()) executable->write(spec.name, weights.tensor(spec.name).view());
+  executable->write("video", video.view());
+  executable->write("mask", mask.view());
+  executable->run();
+  return executable->read("pred").cast(DType::f32);
+}
+
+int run(const Options& options) {
+  const ModelSource source = open_model_source(options.model);
+  check(source.kind == ModelSource::Kind::checkpoint, "reconstruct needs trained weights: '",
+        options.model, "' is not a run folder or a checkpoint");
+  const Recipe recipe = source.recipe("", options.pairs);
+  check(!is_classifier(recipe.model.name), source.file.string(),
+        ": holds a classifier; reconstruct needs a pre-training model");
+  const Tensor video = load_video(options.clip, recipe, options.seed);
+  PhiloxStream random(options.seed, stream_id("mask"));
+  const std::vector<uint8_t> drawn = MaskGenerator(mask_config(recipe)).draw(random);
+  const Tensor mask =
+      Tensor::from<uint8_t>({1, static_cast<int64_t>(drawn.size())}, drawn);
+  const Tensor prediction =
+      predict(options, recipe, SafetensorsFile(source.file), video, mask);
+  const ReconstructionOptions picture = picture_options(recipe);
+  const auto size = static_cast<int>(recipe.model.image);
+  const auto frames = static_cast<int>(recipe.model.frames);
+  const Reconstruction clip = reconstruct_clip(video.as<float>(), frames, size, size, drawn,
+                                               prediction.as<float>(), picture);
+  write_png(options.out,
+            reconstruction_grid(clip, motion_frames(frames, options.columns, picture), picture));
+  inform("wrote " + options.out);
+  return 0;
+}
+
+}  // namespace
+
+void add_reconstruct(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand(
+      "reconstruct", "Picture of a clip: original, masked, reconstruction, motion");
+  command->add_option("--model", options->model, "run folder or checkpoint")->required();
+  command->add_option("--clip", options->clip, "video, or folder of frames")->required();
+  command->add_option("--out", options->out, "PNG to write")->capture_default_str();
+  command->add_option("--set", options->pairs, "override a recipe key: mask.ratio=0.75");
+  command->add_option("--columns", options->columns, "frames shown")
+      ->check(CLI::Range(1, 16))
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "of the mask")->capture_default_str();
+  command->add_option("--backend", options->backend, "cpu or reference")->capture_default_str();
+  command->add_option("--precision", options->precision, "f32, bf16 or f64")->capture_default_str();
+  command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace grimace

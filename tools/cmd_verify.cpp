@@ -1,0 +1,85 @@
+// grimace verify: a golden file, or several, against a backend.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "tools/commands.h"
+#include "tools/golden.h"
+
+namespace grimace {
+namespace {
+
+struct Options {
+  std::vector<std::string> files;
+  std::string backend = "cpu";
+  std::string precision = "f32";
+  int threads = 0;
+  bool json = false;
+};
+
+void print_table(const std::string& file, const GoldenReport& report) {
+  size_t width = 6;
+  size_t failed = 0;
+  for (const GoldenRow& row : report.rows) {
+    width = std::max(width, row.tensor.size());
+    failed += row.ok() ? 0 : 1;
+  }
+  std::printf("%s: %s on %s\n", file.c_str(), report.kind.c_str(), report.backend.c_str());
+  const int w = static_cast<int>(width);
+  std::printf("%-*s  %10s  %10s  %-9s  %s\n", w, "tensor", "error", "limit", "measure", "ok");
+  for (const GoldenRow& row : report.rows)
+    std::printf("%-*s  %10.2e  %10.2e  %-9s  %s\n", w, row.tensor.c_str(), row.error, row.limit,
+                row.measure.c_str(), row.ok() ? "yes" : "NO");
+  for (const std::string& node : report.slow_nodes)
+    std::printf("without a fast kernel: %s\n", node.c_str());
+  std::printf("%s: %s, %zu of %zu tensors within their limits\n\n", file.c_str(),
+              failed == 0 ? "PASS" : "FAIL", report.rows.size() - failed, report.rows.size());
+}
+
+nlohmann::json to_json(const std::string& file, const GoldenReport& report) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const GoldenRow& row : report.rows)
+    rows.push_back({{"tensor", row.tensor},
+                    {"error", row.error},
+                    {"limit", row.limit},
+                    {"measure", row.measure},
+                    {"ok", row.ok()}});
+  return {{"file", file},       {"kind", report.kind},
+          {"ok", report.ok()},  {"backend", report.backend},
+          {"rows", rows},       {"slow_nodes", report.slow_nodes}};
+}
+
+int run(const Options& options) {
+  auto backend = make_backend(options.backend);
+  const CompileOptions compile{precision_from(options.precision), options.threads};
+  nlohmann::json all = nlohmann::json::array();
+  bool ok = true;
+  for (const std::string& path : options.files) {
+    const SafetensorsFile file(path);
+    const GoldenReport report = check_golden(file, *backend, compile);
+    ok = ok && report.ok();
+    if (options.json)
+      all.push_back(to_json(path, report));
+    else
+      print_table(path, report);
+  }
+  if (options.json)
+    std::printf("%s\n", (all.size() == 1 ? all[0] : all).dump(2).c_str());
+  return ok ? 0 : 1;
+}
+
+}  // namespace
+
+void add_verify(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command =
+      app.add_subcommand("verify", "Check a backend against golden files, tensor by tensor");
+  command->add_option("files", options->files, "golden .safetensors files")->required();
+  command->add_option("--backend", options->backend, "cpu or reference")->capture_default_str();
+  command->add_option("--precision", options->precision, "f32, bf16 or f64")->capture_default_str();
+  command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  command->add_flag("--json", options->json, "print JSON");
+  command->callback([options, &action] { action = [options] { return run(*options); }; });
+}
+
+}  // namespace grimace

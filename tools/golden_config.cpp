@@ -1,0 +1,153 @@
+#include "tools/golden_config.h"
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace grimace {
+namespace {
+
+using nlohmann::json;
+
+// A JSON object whose keys must all be asked for.
+class Keys {
+ public:
+  Keys(json object, std::string where) : object_(std::move(object)), where_(std::move(where)) {
+    check(object_.is_object(), where_, ": expected a JSON object");
+  }
+
+  template <typename T>
+  void read(const char* key, T& into, bool required = false) {
+    known_.insert(key);
+    if (!object_.contains(key)) {
+      check(!required, where_, ": '", key, "' is missing");
+      return;
+    }
+    try {
+      object_.at(key).get_to(into);
+    } catch (const json::exception&) {
+      throw Error(cat(where_, ": '", key, "' has the wrong type: ", object_.at(key).dump()));
+    }
+  }
+  // A word, one of two; whether it is the second.
+  bool choice(const char* key, const char* first, const char* second) {
+    std::string word = first;
+    read(key, word);
+    check(word == first || word == second, where_, ": '", key, "' must be ", first, " or ", second,
+          "; got '", word, "'");
+    return word == second;
+  }
+  void ignore(const char* key) { known_.insert(key); }
+  json object(const char* key) {
+    known_.insert(key);
+    return object_.value(key, json::object());
+  }
+  void done() const {
+    for (const auto& [key, value] : object_.items())
+      check(known_.contains(key), where_, ": unknown key '", key, "'");
+  }
+
+ private:
+  json object_;
+  std::string where_;
+  std::set<std::string> known_;
+};
+
+json parse_entry(const SafetensorsFile& file, const char* key) {
+  json parsed = json::parse(file.metadata(key), nullptr, false);
+  check(!parsed.is_discarded(), file.path().string(), ": metadata '", key, "' is not JSON");
+  return parsed;
+}
+
+void read_options(const json& object, const std::string& where, ModelConfig& model) {
+  Keys options(object, where + " options");
+  model.first_cross = options.choice("first_attn_type", "self", "cross");
+  model.third_self = options.choice("third_attn_type", "cross", "self");
+  options.read("no_second", model.no_second);
+  options.read("no_third", model.no_third);
+  options.read("attn_param_sharing_first_third", model.share_first_third);
+  options.read("attn_param_sharing_all", model.share_all);
+  options.done();
+}
+
+void read_model(const json& object, const std::string& where, GoldenConfig& config) {
+  ModelConfig& m = config.model;
+  Keys keys(object, where);
+  keys.read("img_size", m.image, true);
+  keys.read("patch_size", m.patch, true);
+  keys.read("frames", m.frames);
+  keys.read("tubelet", m.tubelet);
+  keys.read("batch", config.batch);
+  std::array<int64_t, 3> grid = m.grid();
+  keys.read("grid", grid);
+  keys.read("embed_dim", m.embed_dim);
+  keys.read("heads", m.heads);
+  keys.read("depth", m.depth);
+  keys.read("decoder_dim", m.decoder_dim);
+  keys.read("decoder_heads", m.decoder_heads);
+  keys.read("decoder_depth", m.decoder_depth);
+  m.encoder = keys.choice("attn_type", "local_global", "joint") ? Encoder::joint
+                                                                : Encoder::local_global;
+  keys.read("region", m.region);
+  keys.read("num_classes", m.classes);
+  std::string token = m.encoder == Encoder::joint ? "org" : "region";
+  keys.read("token", token);
+  check(token == "region" || token == "org" || token == "all", where,
+        ": 'token' must be region, org or all; got '", token, "'");
+  m.pool = token == "region" ? PoolTokens::region
+           : token == "org"  ? PoolTokens::org
+                             : PoolTokens::all;
+  // input.mask decides what is masked; these only describe it.
+  for (const char* key : {"mask", "mask_ratio", "mask_window"}) keys.ignore(key);
+  read_options(keys.object("options"), where, m);
+  keys.done();
+  check(m.image > 0 && m.patch > 0 && m.tubelet > 0 && m.grid() == grid, where,
+        ": 'grid' does not follow from img_size, patch_size, frames and tubelet");
+}
+
+void read_optimizer(const SafetensorsFile& file, GoldenConfig& config) {
+  const std::string where = file.path().string() + ": optimizer";
+  Keys keys(parse_entry(file, "optimizer"), where);
+  std::array<double, 2> betas{0.9, 0.95};
+  keys.read("betas", betas, true);
+  config.optimizer.beta1 = betas[0];
+  config.optimizer.beta2 = betas[1];
+  keys.read("eps", config.optimizer.eps, true);
+  // The rates of every step are stored as tensors.
+  for (const char* key : {"lr", "min_lr", "weight_decay", "weight_decay_end", "epochs",
+                          "steps_per_epoch", "warmup_epochs"})
+    keys.ignore(key);
+  keys.done();
+  for (const json& name : parse_entry(file, "no_weight_decay"))
+    config.no_weight_decay.insert(name.get<std::string>());
+}
+
+}  // namespace
+
+GoldenConfig read_golden_config(const SafetensorsFile& file) {
+  GoldenConfig config;
+  config.kind = file.metadata("kind");
+  check(config.kind == "pretrain" || config.kind == "finetune" || config.kind == "targets" ||
+            config.kind == "optimizer",
+        file.path().string(), ": kind must be pretrain, finetune, targets or optimizer; got '",
+        config.kind, "'");
+  config.model.decoder_depth = 1;
+  read_model(parse_entry(file, "config"), file.path().string() + ": config", config);
+  if (config.kind == "optimizer") read_optimizer(file, config);
+  if (config.kind == "targets") config.model.encoder = Encoder::joint;  // regions play no part
+  validate(config.model);
+  check(config.batch > 0 && config.batch <= 4096, file.path().string(),
+        ": batch must lie in 1..4096; got ", config.batch);
+  return config;
+}
+
+std::optional<double> suffix_value(const std::string& name, const std::string& prefix) {
+  if (!name.starts_with(prefix)) return std::nullopt;
+  double value = 0.0;
+  const char* end = name.data() + name.size();
+  const auto result = std::from_chars(name.data() + prefix.size(), end, value);
+  check(result.ec == std::errc{} && result.ptr == end, "golden: '", name,
+        "' should end in a number after '", prefix, "'");
+  return value;
+}
+
+}  // namespace grimace

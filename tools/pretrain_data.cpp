@@ -1,0 +1,41 @@
+#include "tools/pretrain_data.h"
+
+#include "runtime/log.h"
+#include "tools/recipe_model.h"
+
+namespace grimace {
+
+ListFile training_list(const Recipe& recipe) {
+  ListOptions options;
+  if (!recipe.data.root.empty()) options.root = recipe.data.root;
+  return read_list(recipe.data.list, options);
+}
+
+ClipConfig clip_config(const Recipe& recipe, const ListFile& list) {
+  ClipConfig config;
+  config.frames = static_cast<int>(recipe.model.frames);
+  config.sampling_rate = static_cast<int>(recipe.data.sampling_rate);
+  config.image_size = static_cast<int>(recipe.model.image);
+  config.num_samples = static_cast<int>(recipe.data.num_samples);
+  config.augment = !recipe.data.no_augmentation;
+  config.voxceleb2 = names_voxceleb2(list.file);
+  validate(config);
+  return config;
+}
+
+std::unique_ptr<PretrainDataset> pretrain_dataset(const Recipe& recipe, ListFile list) {
+  check(recipe.optim.batch_size % recipe.data.num_samples == 0, "optim.batch_size ",
+        recipe.optim.batch_size, " is not a multiple of data.num_samples ",
+        recipe.data.num_samples, ": a batch holds that many clips of each video");
+  PretrainDataConfig config;
+  config.clip = clip_config(recipe, list);
+  config.mask = mask_config(recipe);
+  config.batch_size = static_cast<int>(recipe.optim.batch_size / recipe.data.num_samples);
+  config.seed = static_cast<uint64_t>(recipe.run.seed);
+  config.workers = static_cast<int>(recipe.data.workers);
+  config.max_bad = recipe.data.max_bad;
+  config.warn = [](const std::string& text) { warn(text); };
+  return std::make_unique<PretrainDataset>(std::move(list), config);
+}
+
+}  // namespace grimace

@@ -1,0 +1,68 @@
+// docs/flags.md, written from the table of recipe keys.
+#include <algorithm>
+
+#include "tools/recipe_keys.h"
+
+namespace grimace {
+namespace {
+
+constexpr std::string_view intro = R"(# Settings and flags
+
+Every setting of `grimace pretrain`. Give one in a recipe file (`--config recipe.toml`), by its
+flag, or with `--set key=value`; where several name the same key, `--set` wins over a flag and a
+flag over the file. The flags of the authors' program are accepted under their own names,
+with dashes or underscores. A switch may come bare (`--lg_no_second`) or with `true`, `false`, `1`
+or `0`; a list as `2 5 10`, `2,5,10` or `(2,5,10)`. The effective settings are printed back as a
+recipe.
+
+`model.name` sets the attention type, width, heads and depth of its configuration; settings that
+are given explicitly come after it.
+
+This file is generated from the table in `tools/recipe_keys.cpp`; a test compares the two.
+)";
+
+std::string flag_list(const std::vector<Flag>& flags) {
+  std::string text;
+  for (const Flag& flag : flags) text += (text.empty() ? "`--" : ", `--") + flag.name + "`";
+  return text;
+}
+
+std::string row(const Key& key) {
+  std::vector<Flag> own = key.flags;
+  for (Flag& flag : own) std::ranges::replace(flag.name, '_', '-');
+  const std::string allowed = key.choices == model_names() ? "see below" : allowed_text(key);
+  std::string text = "|";
+  for (const auto& cell :
+       {"`" + key.name + "`", type_name(key), "`" + value_to_toml(get_value(key, Recipe())) + "`",
+        allowed, key.unit, flag_list(own), flag_list(key.authors), key.meaning})
+    text += (cell.empty() ? "" : " " + cell) + " |";
+  return text + "\n";
+}
+
+}  // namespace
+
+std::string flags_markdown() {
+  std::string text(intro), group;
+  for (const Key& key : recipe_keys()) {
+    const std::string key_group = key.name.substr(0, key.name.find('.'));
+    if (key_group != group) {
+      group = key_group;
+      text += "\n## " + group +
+              "\n\n| Key | Type | Default | Allowed | Unit | Flag | Authors' flag | Meaning |\n" +
+              "|---|---|---|---|---|---|---|---|\n";
+    }
+    text += row(key);
+  }
+  text +=
+      "\n## Model names\n\n| Name | Encoder | Width | Heads | Blocks | Use "
+      "|\n|---|---|---|---|---|---|\n";
+  for (const auto& name : model_names()) {
+    const Recipe::Model model = recipe_for_model(name).model;
+    text += "| `" + name + "` | " + model.attn_type + " | " + std::to_string(model.embed_dim) +
+            " | " + std::to_string(model.heads) + " | " + std::to_string(model.encoder_depth) +
+            " | " + (is_classifier(name) ? "classifier" : "pre-training") + " |\n";
+  }
+  return text;
+}
+
+}  // namespace grimace
