@@ -180,10 +180,11 @@ Batch PretrainDataset::next() {
     for (const Unreadable& clip : place) {
       if (!bad_.insert(clip.clip).second) continue;
       const std::string where = list.place(list.entries[static_cast<size_t>(clip.clip)]);
-      if (warn) warn(cat(where, ": this clip is replaced by another: ", clip.reason));
       check(!maker_->too_many(std::ssize(bad_)), where, ": ", bad_.size(), " of ",
             list.entries.size(), " clips are unreadable, more than --max-bad ",
-            maker_->config().max_bad, " allows; the last: ", clip.reason);
+            maker_->config().max_bad, " allows; the last: ", clip.reason,
+            "; grimace data check ", list.file.string(), " names all");
+      if (warn) warn(cat(where, ": this clip is replaced by another: ", clip.reason));
     }
   }
   return std::move(made.batch);

@@ -1,5 +1,6 @@
 // The Executable of backends that run in host memory: one arena, one flat list of kernels.
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -15,8 +16,10 @@ class Arena {
  public:
   explicit Arena(int64_t bytes) : bytes_(static_cast<size_t>(std::max<int64_t>(bytes, 1))) {
     void* p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-      throw RunError(cat("out of memory: the plan needs ", bytes, " bytes; use a smaller batch"));
+    const int64_t installed = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
+    check(p != MAP_FAILED && bytes <= installed, "the plan needs ", bytes >> 20,
+          " MiB of memory and this machine has ", installed >> 20,
+          " MiB; use a smaller batch or model");
     data_ = static_cast<std::byte*>(p);
     madvise(p, bytes_, MADV_HUGEPAGE);  // a hint; its failure costs speed only
   }

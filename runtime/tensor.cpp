@@ -42,6 +42,10 @@ To convert_one(From value) {
 
 void convert(ConstView from, View to) {
   internal_check(from.type.numel() == to.type.numel(), "convert ", from.type, " to ", to.type);
+  if (from.type.dtype == to.type.dtype) {
+    std::memcpy(to.data, from.data, static_cast<size_t>(from.type.bytes()));
+    return;
+  }
   with_type(from.type.dtype, [&](auto source) {
     with_type(to.type.dtype, [&](auto target) {
       const auto in = from.as<decltype(source)>();

@@ -38,16 +38,15 @@ class Tensor {
   const std::byte* data() const { return data_.get(); }
   View view() { return {type_, data_.get()}; }
   ConstView view() const { return {type_, data_.get()}; }
+  // The elements, for as long as the tensor lives: never loop over those of a temporary.
   template <typename T>
-  std::span<T> as() & {
+  std::span<T> as() {
     return view().as<T>();
   }
   template <typename T>
-  std::span<const T> as() const& {
+  std::span<const T> as() const {
     return view().as<T>();
   }
-  template <typename T>
-  std::span<T> as() && = delete;  // the span would outlive its tensor
 
   // The same values under another shape of as many elements.
   Tensor reshaped(const Shape& shape) &&;

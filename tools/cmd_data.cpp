@@ -84,7 +84,7 @@ void add_data(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--workers", options->workers, "threads")
       ->type_name("N")
-      ->check(CLI::Range(1, 256))
+      ->check(CLI::Range(1, 256).description(""))
       ->capture_default_str();
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options, &action] { action = [options] { return run(*options); }; });

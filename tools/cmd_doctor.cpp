@@ -173,7 +173,7 @@ int run() {
 
 void add_doctor(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
-      "doctor", "Show what this machine and this build can do, and test that they compute right");
+      "doctor", "Show whether this machine and this build are ready and compute right");
   command->callback([&action] { action = run; });
 }
 

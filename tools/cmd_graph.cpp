@@ -57,10 +57,11 @@ Subject open_subject(const Options& options) {
   return {source.label, forward_graph(recipe, recipe.optim.batch_size, false), forward_pipeline()};
 }
 
-// As built, or after the pass named by --after.
+// As built, or after the pass named by --after. A training step is built by one of its steps.
 std::unique_ptr<Graph> open_graph(const Options& options) {
   Subject subject = open_subject(options);
-  if (!options.after.empty()) run_pipeline(*subject.graph, subject.steps, options.after);
+  const std::string until = options.train && options.after.empty() ? "train_step" : options.after;
+  if (!until.empty()) run_pipeline(*subject.graph, subject.steps, until);
   return std::move(subject.graph);
 }
 
@@ -153,7 +154,7 @@ int run_passes_command(const Options& options) {
   Table table({"pass", "fired", "ms", "nodes before", "nodes after", "MACs"});
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   run_pipeline(
-      *subject.graph, subject.steps, options.after,
+      *subject.graph, subject.steps, options.after.empty() ? "all" : options.after,
       [&](const StepReport& step, const Graph& graph) {
         const bool show = options.print && step.fired > 0;
         table.row({step.name, grouped(step.fired), fixed(step.milliseconds, 2),
@@ -194,15 +195,17 @@ class Commands {
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
     command->add_option("--batch-size", o.batch_size, "clips (default: the recipe's)")
-        ->check(CLI::Range(1, 65536))
+        ->check(CLI::Range(1, 65536).description(""))
         ->type_name("N");
     return command;
   }
   void stages(CLI::App* command) {
     command->add_flag("--train", options_->train,
                       "the whole training step: forward, backward, optimizer");
-    command->add_option("--after", options_->after, "as it is after this pass (default: as built)")
-        ->type_name("PASS");
+    command
+        ->add_option("--after", options_->after,
+                     "as it is after this pass, or after all (default: as built)")
+        ->type_name("PASS|all");
   }
   void json(CLI::App* command) { command->add_flag("--json", options_->json, "print JSON"); }
   void file(CLI::App* command, const char* help) {

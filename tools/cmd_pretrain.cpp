@@ -11,6 +11,7 @@
 #include "tools/commands.h"
 #include "tools/pretrain_data.h"
 #include "tools/recipe_flags.h"
+#include "tools/recipe_keys.h"
 #include "tools/recipe_model.h"
 
 namespace grimace {
@@ -28,15 +29,30 @@ void on_signal(int signal) {
   }
 }
 
-std::string megabytes(int64_t bytes) { return cat((bytes + (1 << 20) - 1) >> 20, " MiB"); }
+std::string megabytes(int64_t bytes) {
+  return cat((bytes + (1 << 20) - 1) >> 20, " MiB");
+}
 
-void initialise_params(Executable& executable, const std::vector<ParamSpec>& specs,
-                       uint64_t seed) {
+void initialise_params(Executable& executable, const std::vector<ParamSpec>& specs, uint64_t seed) {
   for (const ParamSpec& spec : specs) {
     if (!spec.alias_of.empty()) continue;
     Tensor values(DType::f32, spec.shape);
     initialise(spec, seed, values.as<float>());
     executable.write(spec.name, values.view());
+  }
+}
+
+// Shapes alone do not tell numbers of heads or kinds of attention.
+void check_same_architecture(const Recipe& recipe, const Checkpoint& checkpoint) {
+  const std::string where = checkpoint.file.path().string();
+  const Recipe earlier = recipe_from_toml(checkpoint.info.config, where + ": its recipe");
+  for (const Key& key : recipe_keys()) {
+    const bool is_free = key.name == "model.name" || key.name == "model.drop_path";
+    if (!key.name.starts_with("model.") || is_free) continue;
+    const SettingValue theirs = get_value(key, earlier);
+    const SettingValue ours = get_value(key, recipe);
+    check(theirs == ours, where, ": it has ", key.name, " = ", value_to_toml(theirs),
+          " and this run ", value_to_toml(ours), "; it is a checkpoint of another architecture");
   }
 }
 
@@ -53,19 +69,24 @@ class Pretraining {
       remove_interrupted_writes(recipe_.run.out);
       refuse_foreign_run();
     }
-    dataset_ = pretrain_dataset(recipe_, list_);
+    batches_ = training_batches(recipe_, list_);
     const auto graph = training_graph(recipe_);
     auto backend = make_backend(recipe_.run.backend);
-    executable_ = backend->compile(*graph, {precision_from(recipe_.run.precision),
-                                            static_cast<int>(recipe_.run.threads)});
+    executable_ = backend->compile(
+        *graph, {precision_from(recipe_.run.precision), static_cast<int>(recipe_.run.threads)});
   }
 
   int train() {
-    Trainer trainer(*executable_, *dataset_, trainer_options(0));
+    Trainer trainer(*executable_, *batches_, trainer_options(0));
     report(trainer);
-    if (recipe_.run.keep_last > 0)
-      require_free_space(recipe_.run.out, (recipe_.run.keep_last + 1) * trainer.checkpoint_bytes());
-    start(trainer);
+    require_room(trainer.checkpoint_bytes());
+    const int64_t done = start(trainer);
+    const int64_t total = schedule(recipe_, batches_->batches_per_epoch()).total_steps;
+    if (done >= total) {
+      inform(cat("nothing to do: the run is at step ", done, " of ", total,
+                 "; more --epochs or --steps make it longer"));
+      return 0;
+    }
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
     const TrainingSummary summary = trainer.run();
@@ -87,11 +108,11 @@ class Pretraining {
       std::printf("%zu of %zu clips are unreadable\n", bad.size(), list_.entries.size());
       return 2;
     }
-    Trainer trainer(*executable_, *dataset_, trainer_options(steps));
+    Trainer trainer(*executable_, *batches_, trainer_options(steps));
     report(trainer);
     initialise_params(*executable_, specs(), static_cast<uint64_t>(recipe_.run.seed));
     const TrainingSummary summary = trainer.run();
-    const int64_t total = schedule(recipe_, dataset_->batches_per_epoch()).total_steps;
+    const int64_t total = schedule(recipe_, batches_->batches_per_epoch()).total_steps;
     std::printf("dry run: %lld steps, %.2f s per step, loss %.4f\n", static_cast<long long>(steps),
                 summary.seconds_per_step, summary.loss);
     std::printf("a whole run: %lld steps, about %s\n", static_cast<long long>(total),
@@ -110,7 +131,7 @@ class Pretraining {
 
   TrainerOptions trainer_options(int64_t dry_steps) const {
     TrainerOptions options;
-    options.schedule = schedule(recipe_, dataset_->batches_per_epoch());
+    options.schedule = schedule(recipe_, batches_->batches_per_epoch());
     if (dry_)
       options.schedule.total_steps = std::min(options.schedule.total_steps, dry_steps);
     else
@@ -144,9 +165,9 @@ class Pretraining {
     int64_t params = 0;
     for (const Value& param : executable_->graph().inputs(Role::param))
       params += param.type().numel();
-    inform(cat(recipe_.model.name, ": ", params, " parameters, ", list_.entries.size(),
-               " clips, ", dataset_->batches_per_epoch(), " batches of ",
-               recipe_.optim.batch_size, " an epoch"));
+    inform(cat(recipe_.model.name, ": ", params, " parameters, ", list_.entries.size(), " clips, ",
+               batches_->batches_per_epoch(), " batches of ", recipe_.optim.batch_size,
+               " an epoch"));
     inform(cat("backend ", info.backend, "; peak memory ", megabytes(info.peak_bytes()), " (",
                megabytes(info.persistent_bytes), " parameters, moments and inputs, ",
                megabytes(info.transient_bytes), " activations, ", megabytes(info.private_bytes),
@@ -154,30 +175,52 @@ class Pretraining {
     for (const std::string& node : info.slow_nodes) inform("without a fast kernel: " + node);
   }
 
-  // Fresh parameters, or those of the checkpoint that `run.resume` names.
-  void start(Trainer& trainer) {
-    std::optional<Checkpoint> checkpoint;
-    const std::filesystem::path resume = recipe_.run.resume;
+  // For the checkpoints that are kept and the one being written, less those already there.
+  void require_room(int64_t checkpoint_bytes) const {
+    int64_t needed = (recipe_.run.keep_last + 1) * checkpoint_bytes;
+    for (const CheckpointFile& file : list_checkpoints(recipe_.run.out)) {
+      std::error_code failed;
+      const auto bytes = std::filesystem::file_size(file.path, failed);
+      if (!failed) needed -= static_cast<int64_t>(bytes);
+    }
+    require_free_space(recipe_.run.out, std::max(needed, checkpoint_bytes));
+  }
+
+  // What `run.resume` names, if there is such a checkpoint.
+  std::optional<Checkpoint> checkpoint_to_resume() const {
+    const std::string& resume = recipe_.run.resume;
     const auto latest = [](const std::filesystem::path& dir) {
       return load_latest_checkpoint(dir, [](const std::string& text) { warn(text); });
     };
-    if (resume == "auto") {
-      checkpoint = latest(recipe_.run.out);
-    } else if (resume != "none") {
-      checkpoint = std::filesystem::is_directory(resume) ? latest(resume) : load_checkpoint(resume);
-      check(checkpoint.has_value(), "run.resume: ", resume.string(), " holds no checkpoint");
+    if (resume == "none") return std::nullopt;
+    if (resume == "auto") return latest(recipe_.run.out);
+    std::error_code ignored;
+    check(std::filesystem::exists(resume, ignored), "--resume ", resume,
+          ": no such file or folder");
+    if (!std::filesystem::is_directory(resume, ignored)) return load_checkpoint(resume);
+    std::optional<Checkpoint> checkpoint = latest(resume);
+    check(checkpoint.has_value(), "--resume ", resume, ": the folder holds no checkpoint");
+    return checkpoint;
+  }
+
+  // Fresh parameters, or those of an earlier run. Returns the steps that are done.
+  int64_t start(Trainer& trainer) {
+    const std::optional<Checkpoint> checkpoint = checkpoint_to_resume();
+    if (!checkpoint) {
+      initialise_params(*executable_, specs(), static_cast<uint64_t>(recipe_.run.seed));
+      return 0;
     }
-    if (!checkpoint)
-      return initialise_params(*executable_, specs(), static_cast<uint64_t>(recipe_.run.seed));
+    check_same_architecture(recipe_, *checkpoint);
     trainer.restore(*checkpoint);
     inform(cat("continuing from ", checkpoint->file.path().string(), ", step ",
                checkpoint->info.step));
+    return checkpoint->info.step;
   }
 
   Recipe recipe_;
   bool dry_;
   ListFile list_;
-  std::unique_ptr<PretrainDataset> dataset_;
+  std::unique_ptr<BatchSource> batches_;
   std::unique_ptr<Executable> executable_;
 };
 

@@ -47,7 +47,7 @@ void add_synth(CLI::App& app, Action& action) {
       ->capture_default_str();
   command->add_option("--threads", options->threads, "the clips do not depend on it")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024))
+      ->check(CLI::Range(1, 1024).description(""))
       ->capture_default_str();
   command->footer(
       "A training and a test set of different people:\n"

@@ -1,6 +1,7 @@
 #include "tools/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <new>
 
@@ -47,10 +48,31 @@ void check_commands(const CLI::App& app, int argc, const char* const* argv) {
   }
 }
 
-// The innermost command that was given: "grimace graph stats".
+// The innermost command that was given.
+const CLI::App& innermost(const CLI::App& app) {
+  const auto given = app.get_subcommands();
+  return given.empty() ? app : innermost(*given.front());
+}
+
+// "grimace graph stats"
 std::string command_path(const CLI::App& app) {
   const auto given = app.get_subcommands();
   return app.get_name() + (given.empty() ? "" : " " + command_path(*given.front()));
+}
+
+// What the command does not know: an option with the nearest known one, or a word too many.
+std::string unexpected(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining(true);
+  const auto is_option = [](const std::string& word) { return word.starts_with("-"); };
+  const auto found = std::ranges::find_if(extras, is_option);
+  if (found == extras.end())
+    return "unexpected argument \"" + (extras.empty() ? "" : extras.front()) + "\"";
+  std::vector<std::string> known;
+  for (const CLI::Option* option : innermost(app).get_options({}))
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  const std::string near = suggestion(*found, known);
+  return "unknown option \"" + *found + "\"" +
+         (near.empty() ? "" : "; did you mean \"" + near + "\"?");
 }
 
 std::string one_line(std::string text) {
@@ -65,6 +87,10 @@ void describe(CLI::App& app) {
   app.set_version_flag("--version", "grimace " GRIMACE_VERSION, "print the version");
   app.require_subcommand(1);
   app.get_formatter()->column_width(28);
+}
+
+// After the commands are there: they would inherit it.
+void add_footer(CLI::App& app) {
   app.footer(
       "grimace COMMAND --help says more about each.\n\n"
       "First steps:\n"
@@ -87,6 +113,8 @@ int parse_and_run(CLI::App& app, Action& action, int argc, const char* const* ar
   } catch (const CLI::Success& asked) {  // --help or --version
     app.exit(asked);
     return kDone;
+  } catch (const CLI::ExtrasError&) {
+    return fail(kWrongUsage, unexpected(app) + " (see " + command_path(app) + " --help)");
   } catch (const CLI::ParseError& error) {
     return fail(kWrongUsage, one_line(error.what()) + " (see " + command_path(app) + " --help)");
   }
@@ -106,6 +134,7 @@ int run_command_line(int argc, const char* const* argv) {
     for (const auto add :
          {add_pretrain, add_reconstruct, add_verify, add_graph, add_synth, add_data, add_doctor})
       add(app, action);
+    add_footer(app);
     return parse_and_run(app, action, argc, argv);
   } catch (const Error& error) {
     return fail(kWrongUsage, error.what());

@@ -124,6 +124,8 @@ void read_optimizer(const SafetensorsFile& file, GoldenConfig& config) {
 }  // namespace
 
 GoldenConfig read_golden_config(const SafetensorsFile& file) {
+  check(file.has_metadata("kind"), file.path().string(),
+        ": has no metadata entry 'kind'; it is not a golden file");
   GoldenConfig config;
   config.kind = file.metadata("kind");
   check(config.kind == "pretrain" || config.kind == "finetune" || config.kind == "targets" ||

@@ -11,6 +11,8 @@
 namespace grimace {
 namespace {
 
+constexpr std::string_view kAll = "all";
+
 void append(std::vector<PipelineStep>& steps, std::span<const Pass> passes) {
   for (const Pass& pass : passes) steps.push_back({std::string(pass.name), pass.run});
 }
@@ -23,10 +25,11 @@ std::vector<PipelineStep> with_unique_names(std::vector<PipelineStep> steps) {
 }
 
 void check_known(const std::vector<PipelineStep>& steps, const std::string& name) {
-  if (name.empty() || std::ranges::find(steps, name, &PipelineStep::name) != steps.end()) return;
+  if (name == kAll || std::ranges::find(steps, name, &PipelineStep::name) != steps.end()) return;
   std::string known;
   for (const PipelineStep& step : steps) known += (known.empty() ? "" : ", ") + step.name;
-  throw Error(cat("--after ", name, ": no such pass here; the passes in order: ", known));
+  throw Error(cat("--after \"", name.substr(0, 100), "\": no such pass here; in order they are ",
+                  known, "; or all"));
 }
 
 }  // namespace

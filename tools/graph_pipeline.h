@@ -31,10 +31,10 @@ struct StepReport {
   int64_t macs = 0;  // of the whole graph, afterwards
 };
 
-// Runs the steps up to the one named `until` (empty: all). Error listing the names when there is no
+// Runs the steps up to the one named `until`, or all. Error listing the names when there is no
 // such step. `after` sees the graph after every step.
 std::vector<StepReport> run_pipeline(
-    Graph& graph, const std::vector<PipelineStep>& steps, const std::string& until = {},
+    Graph& graph, const std::vector<PipelineStep>& steps, const std::string& until = "all",
     const std::function<void(const StepReport&, const Graph&)>& after = {});
 
 int64_t node_count(const Graph& graph);

@@ -8,6 +8,7 @@
 #include "ir/text.h"
 #include "runtime/checkpoint.h"
 #include "runtime/log.h"
+#include "tools/suggest.h"
 
 namespace grimace {
 namespace {
@@ -81,6 +82,14 @@ ModelSource from_file(const std::filesystem::path& file) {
   return from_text(file);
 }
 
+std::string hint(const std::string& model, const std::vector<std::string>& names) {
+  const std::string near = suggestion(model, names);
+  if (!near.empty()) return "did you mean \"" + near + "\"?";
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+  return "known are " + known;
+}
+
 }  // namespace
 
 ModelSource open_model_source(const std::string& model) {
@@ -94,10 +103,8 @@ ModelSource open_model_source(const std::string& model) {
   const std::filesystem::path path(model);
   if (std::filesystem::is_directory(path, failed)) return from_folder(path);
   if (!model.empty() && std::filesystem::exists(path, failed)) return from_file(path);
-  std::string known;
-  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
-  throw Error(cat("--model ", printable(model),
-                  ": no such file or folder, and no model of that name (known: ", known, ")"));
+  throw Error(cat("--model \"", model.substr(0, 200),
+                  "\": no such file or folder, and no model of that name; ", hint(model, names)));
 }
 
 Recipe ModelSource::recipe(const std::string& config, const std::vector<std::string>& pairs) const {

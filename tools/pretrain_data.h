@@ -11,6 +11,7 @@ namespace grimace {
 
 ListFile training_list(const Recipe& recipe);
 ClipConfig clip_config(const Recipe& recipe, const ListFile& list);
-std::unique_ptr<PretrainDataset> pretrain_dataset(const Recipe& recipe, ListFile list);
+// Batches as the recipe asks for them; with data.hold_batch the first one again and again.
+std::unique_ptr<BatchSource> training_batches(const Recipe& recipe, ListFile list);
 
 }  // namespace grimace

@@ -55,6 +55,7 @@ struct Recipe {
     std::string list = {}, root = {};
     int64_t sampling_rate = 4, num_samples = 1, workers = 2;
     bool no_augmentation = false;
+    bool hold_batch = false;
     double max_bad = 0.05;
     bool operator==(const Data&) const = default;
   } data;

@@ -100,6 +100,8 @@ std::vector<Key> data_keys() {
        .max = 256, .flags = {{"workers"}}, .authors = {{"num_workers"}}},
       {KEY(data.no_augmentation), .meaning = "no random crop; resize only",
        .authors = {{"no_augmentation"}}},
+      {KEY(data.hold_batch),
+       .meaning = "train on the first batch again and again, to see that the model can learn it"},
       {KEY(data.max_bad), .meaning = "largest fraction of unreadable clips to go on with", .min = 0,
        .max = 1, .flags = {{"max_bad"}}},
   };

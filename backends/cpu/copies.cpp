@@ -6,6 +6,7 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/loops.h"
+#include "backends/cpu/parallel.h"
 #include "ir/ops/elementwise.h"
 #include "ir/ops/layout.h"
 

@@ -1,3 +1,4 @@
+// Compiles a graph for the cpu: expands what has no kernel, lowers to bf16, hands over the kernels.
 #include "backends/cpu/cpu_backend.h"
 
 #include <omp.h>

@@ -1,3 +1,4 @@
+// The table of kernels, and the way back to the reference kernel where it has no row.
 #include "backends/cpu/cpu_kernels.h"
 
 #include "backends/cpu/kernels.h"

@@ -4,6 +4,7 @@
 #include "ir/ops/elementwise.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/loops.h"
+#include "backends/cpu/parallel.h"
 #include "ir/op_def.h"
 #include "ir/ops/layout.h"
 

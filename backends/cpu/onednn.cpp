@@ -1,3 +1,4 @@
+// Descriptors, attributes and execution of oneDNN matmuls; DNNL_VERSION_MAJOR tells 2.x from 3.x.
 #include "backends/cpu/onednn.h"
 
 #include <omp.h>

@@ -7,6 +7,7 @@
 
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/lanes.h"
+#include "backends/cpu/parallel.h"
 
 namespace grimace::cpu {
 namespace {

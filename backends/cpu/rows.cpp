@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "backends/cpu/kernels.h"
+#include "backends/cpu/parallel.h"
 
 namespace grimace::cpu {
 namespace {

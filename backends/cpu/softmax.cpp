@@ -3,6 +3,7 @@
 // next one starts, and stays in the first-level cache meanwhile).
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/lanes.h"
+#include "backends/cpu/parallel.h"
 #include "backends/cpu/vector_math.h"
 
 namespace grimace::cpu {

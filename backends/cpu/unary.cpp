@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "backends/cpu/kernels.h"
+#include "backends/cpu/parallel.h"
 #include "backends/cpu/vector_math.h"
 #include "ir/float16.h"
 

@@ -101,10 +101,7 @@ Value fold_splat(Builder& b, const Node& node) {
     if (!is_full(v)) return {};
     inputs.push_back(Builder(scalars).full(v.producer()->real("value"), {}, v.dtype()));
   }
-  std::vector<NamedAttr> attrs;
-  for (size_t i = 0; i < node.attrs().size(); ++i)
-    attrs.emplace_back(node.op().attrs[i].name, node.attrs()[i]);
-  const Node& scalar = scalars.add_node(node.op(), std::move(inputs), attrs);
+  const Node& scalar = scalars.add_node(node.op(), std::move(inputs), named_attrs(node));
   const std::optional<Buffer> result = evaluate(scalar);
   const std::optional<double> value = result ? splat_of(*result) : std::nullopt;
   if (!value) return {};

@@ -1,6 +1,7 @@
 // Matrix products take over what follows them, one kernel and one pass over memory less each: the
 // bias, then gelu or a residual as the epilogue. Runs after autodiff: the gradient of linear is
-// that of the plain one, and in training gelu_grad still reads what gelu read.
+// that of the plain one, and in training gelu_grad still reads what gelu read. A fused node stays
+// in the scope of its product, which is what costs.
 #include "ir/passes/guards.h"
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
@@ -29,7 +30,7 @@ const Node* open_linear(Value v) {
 Value with_epilogue(Builder& b, const Node& linear, const char* epilogue, Value extra = {}) {
   std::vector<Value> inputs = linear.inputs();
   if (extra) inputs.push_back(extra);
-  b.graph().scope = linear.scope();  // of the product, which is what costs
+  b.graph().scope = linear.scope();
   return b.emit(op_linear, std::move(inputs),
                 {{"bias", linear.flag("bias")}, {"epilogue", epilogue}});
 }
@@ -41,6 +42,7 @@ Value fuse_bias(Builder& b, const Node& add) {
     const Node* product = plain_product(add.input(side));
     const Value bias = add.input(1 - side);
     if (product == nullptr || bias.shape() != Shape{product->out().shape[-1]}) continue;
+    b.graph().scope = product->scope();
     return b.linear(product->input(0), product->input(1), bias);
   }
   return {};

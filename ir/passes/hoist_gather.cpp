@@ -24,12 +24,9 @@ const Node* passable(const Node& gather) {
 
 // `f` on the picked rows: it stays in its scope, and keeps its name where the gather has none.
 Value on_picked_rows(Builder& b, const Node& f, std::vector<Value> inputs, const Node& gather) {
-  std::vector<NamedAttr> attrs;
-  for (size_t i = 0; i < f.attrs().size(); ++i)
-    attrs.emplace_back(f.op().attrs[i].name, f.attrs()[i]);
   const std::string& name = gather.result().name();
   b.graph().scope = f.scope();
-  return b.emit(f.op(), std::move(inputs), std::move(attrs), name.empty() ? f.result().name() : "");
+  return b.emit(f.op(), std::move(inputs), named_attrs(f), name.empty() ? f.result().name() : "");
 }
 
 //   gather_rows(f(x, shared...), index)  ->  f(gather_rows(x, index), shared...)

@@ -13,6 +13,13 @@ void take_place(Graph& graph, Value from, Value to) {
   graph.replace_uses(from, to);
 }
 
+std::vector<NamedAttr> named_attrs(const Node& node) {
+  std::vector<NamedAttr> result;
+  for (size_t i = 0; i < node.attrs().size(); ++i)
+    result.emplace_back(node.op().attrs[i].name, node.attrs()[i]);
+  return result;
+}
+
 void erase_unused(Graph& graph, Node& node) {
   std::vector<Node*> pending{&node};
   while (!pending.empty()) {

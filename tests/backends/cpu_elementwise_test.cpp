@@ -1,3 +1,4 @@
+// Elementwise kernels against the reference kernels: broadcasting, in place, casts.
 #include "tests/backends/cpu_run.h"
 
 namespace grimace {

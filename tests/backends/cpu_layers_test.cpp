@@ -1,3 +1,4 @@
+// softmax, layer_norm, reductions and adamw against the reference kernels.
 #include "tests/backends/cpu_run.h"
 
 namespace grimace {

@@ -22,7 +22,7 @@ TEST(FuseLinear, MakesALinearOfMatmulAndBiasOnEitherSide) {
     input %x : f32[2x4x8]
     param @w : f32[3x8]
     param @b : f32[3]
-    %y = linear %x, @w, @b {bias=true} : f32[2x4x3]  # head/bias
+    %y = linear %x, @w, @b {bias=true} : f32[2x4x3]  # head
     %z = linear %x, @w, @b {bias=true} : f32[2x4x3]
     output %y
     output %z
@@ -87,7 +87,7 @@ TEST(FuseLinear, TakesGeluAsTheEpilogue) {
     input %x : f32[4x8]
     param @w : f32[3x8]
     param @b : f32[3]
-    %a = linear %x, @w, @b {bias=true, epilogue=gelu} : f32[4x3]  # mlp/act
+    %a = linear %x, @w, @b {bias=true, epilogue=gelu} : f32[4x3]  # mlp
     output %a
   })",
                  1, kRounding);

@@ -1,0 +1,143 @@
+// Times whole pre-training steps: forward, backward and AdamW, without reading data. A row is timed
+// only after the loss and gradient norm of its first step agreed with the reference backend's. Own
+// flags: --threads=N, --clock=wall|cpu.
+#include <cmath>
+#include <map>
+
+#include "backends/backend.h"
+#include "bench/bench.h"
+#include "data/masks.h"
+#include "ir/op_def.h"
+#include "models/parameters.h"
+#include "tests/testing.h"
+#include "tools/recipe_model.h"
+
+namespace grimace::bench {
+namespace {
+
+constexpr int kSamples = 7;
+
+struct FirstStep {
+  double loss = 0.0, grad_norm = 0.0;
+};
+
+// The largest relative difference of either number.
+double difference(const FirstStep& a, const FirstStep& b) {
+  return std::max(std::abs(a.loss / b.loss - 1.0), std::abs(a.grad_norm / b.grad_norm - 1.0));
+}
+
+// How far one step may be from the reference in f32: the limits for whole gradients.
+double limit_of(Precision precision) {
+  return precision == Precision::bf16 ? 2e-2 : 1e-4;
+}
+
+Tensor random_video(const Shape& shape) {
+  PhiloxStream random(0, stream_id("video"));
+  Tensor video(DType::f32, shape);
+  for (float& pixel : video.as<float>()) pixel = static_cast<float>(random.normal());
+  return video;
+}
+
+Tensor random_masks(const Recipe& recipe, const Shape& shape) {
+  const MaskGenerator generator(mask_config(recipe));
+  PhiloxStream random(0, stream_id("mask"));
+  std::vector<uint8_t> masks;
+  for (int64_t clip = 0; clip < shape[0]; ++clip) {
+    const std::vector<uint8_t> mask = generator.draw(random);
+    masks.insert(masks.end(), mask.begin(), mask.end());
+  }
+  return Tensor::from<uint8_t>(shape, masks);
+}
+
+// The step of a recipe on one backend, initialised as a run is.
+std::unique_ptr<Executable> compile_step(const Recipe& recipe, Backend& backend,
+                                         const CompileOptions& options) {
+  auto step = backend.compile(*training_graph(recipe), options);
+  for (const ParamSpec& spec : pretrain_parameters(model_config(recipe))) {
+    Tensor values(DType::f32, spec.shape);
+    initialise(spec, 0, values.as<float>());
+    step->write(spec.name, values.view());
+  }
+  const auto shape_of = [&](const char* name) { return step->graph().find_input(name).shape(); };
+  step->write("video", random_video(shape_of("video")).view());
+  step->write("mask", random_masks(recipe, shape_of("mask")).view());
+  for (const auto& [name, value] : {std::pair{"lr", 1e-4f}, {"weight_decay", 0.05f}})
+    step->write(name, {{DType::f32, {}}, &value});
+  return step;
+}
+
+FirstStep first_step(Executable& step) {
+  step.run();
+  return {step.read_scalar("loss"), step.read_scalar("grad_norm")};
+}
+
+// Computed once for all the rows of a model.
+const FirstStep& expected(const std::string& name, const Recipe& recipe) {
+  static std::map<std::string, FirstStep> known;
+  if (!known.contains(name))
+    known[name] = first_step(*compile_step(recipe, *make_backend("reference"), {}));
+  return known[name];
+}
+
+void report(benchmark::State& state, const Executable& step, int64_t clips, double seconds) {
+  constexpr double kMiB = 1 << 20;
+  double flops = 0.0;
+  for (const Node& node : step.graph().nodes()) flops += static_cast<double>(flops_of(node));
+  state.counters["clips/s"] = static_cast<double>(clips) / seconds;
+  state.counters["GFLOP/s"] = flops / seconds * 1e-9;
+  state.counters["peak_MiB"] = static_cast<double>(step.info().peak_bytes()) / kMiB;
+  state.SetLabel(step.info().backend);
+}
+
+void run_row(benchmark::State& state, const std::string& name, const Recipe& recipe,
+             Backend& backend, Precision precision, const Timing& timing) {
+  const auto step =
+      compile_step(recipe, backend, {.precision = precision, .threads = timing.threads});
+  const double error = difference(first_step(*step), expected(name, recipe));
+  const double limit = limit_of(precision);
+  if (!(error <= limit))
+    return refuse(state, cat("the first step's loss or gradient norm is off by ", error,
+                             " of the reference's, limit ", limit));
+  std::vector<double> seconds;
+  for ([[maybe_unused]] auto _ : state) {
+    seconds.push_back(timing.seconds_of([&] { step->run(); }));
+    state.SetIterationTime(seconds.back());
+  }
+  report(state, *step, recipe.optim.batch_size, report_times(state, seconds).median);
+}
+
+std::map<std::string, Recipe> recipes() {
+  Settings small;
+  small.read_toml_file(testing::repository_dir() / "recipes" / "pretrain-demo.toml");
+  Settings full;
+  full.set_pair("optim.batch_size=2");
+  return {{"pretrain-demo", small.resolve().recipe}, {"mae-dfer-pretrain", full.resolve().recipe}};
+}
+
+void define(int& argc, char** argv) {
+  const Timing timing = take_timing(argc, argv);
+  for (const auto& [model, recipe] : recipes())
+    for (const std::string& name : backend_names()) {
+      if (name == "reference") continue;
+      const std::shared_ptr<Backend> backend = make_backend(name);
+      for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        if (!backend->supports(precision)) continue;
+        const std::string row =
+            cat("step/", model, "/", recipe.optim.batch_size, "/", name_of(precision), "/", name);
+        benchmark::RegisterBenchmark(row.c_str(),
+                                     [=, model = model, recipe = recipe](benchmark::State& state) {
+                                       run_row(state, model, recipe, *backend, precision, timing);
+                                     })
+            ->UseManualTime()
+            ->Iterations(kSamples)
+            ->Unit(benchmark::kMillisecond);
+      }
+    }
+}
+
+}  // namespace
+}  // namespace grimace::bench
+
+int main(int argc, char** argv) {
+  return grimace::bench::run_program(argc, argv, grimace::bench::define);
+}

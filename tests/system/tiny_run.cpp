@@ -1,0 +1,128 @@
+#include "tests/system/tiny_run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <fstream>
+
+#include "data/synth.h"
+#include "ir/error.h"
+#include "runtime/safetensors.h"
+
+namespace fs = std::filesystem;
+
+namespace grimace::testing {
+namespace {
+
+constexpr const char* kRecipe = R"([model]
+image = 32
+frames = 4
+patch = 8
+embed_dim = 32
+heads = 2
+encoder_depth = 2
+decoder_dim = 16
+decoder_heads = 2
+decoder_depth = 1
+region = [2, 2, 4]
+
+[mask]
+ratio = 0.75
+window = [2, 2, 4]
+
+[data]
+sampling_rate = 2
+
+[optim]
+lr = 0.032
+batch_size = 8
+warmup_steps = 3
+steps = 12
+clip_grad = 1.0
+
+[run]
+threads = 1
+)";
+
+const ScratchDir& common_scratch() {
+  static const ScratchDir scratch;
+  return scratch;
+}
+
+}  // namespace
+
+const fs::path& faces_list() {
+  static const fs::path list = [] {
+    const fs::path folder = common_scratch() / "faces";
+    write_synthetic_clips({.out = folder, .clips = 24, .size = 64, .threads = 2});
+    return folder / "clips.csv";
+  }();
+  return list;
+}
+
+const fs::path& tiny_recipe() {
+  static const fs::path recipe = [] {
+    const fs::path file = common_scratch() / "tiny.toml";
+    std::ofstream(file) << kRecipe;
+    return file;
+  }();
+  return recipe;
+}
+
+Words pretrain(const fs::path& out, const Words& more) {
+  return Words{"pretrain", "--config", tiny_recipe(), "--data", faces_list(), "--out", out} + more;
+}
+
+Outcome pretrain_well(const fs::path& out, const Words& more) {
+  Outcome outcome = run_grimace(pretrain(out, more));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  return outcome;
+}
+
+fs::path checkpoint(const fs::path& run, int64_t step) {
+  return run / cat("checkpoint-", step, ".safetensors");
+}
+
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  if (fs::exists(folder))
+    for (const auto& entry : fs::directory_iterator(folder))
+      names.push_back(entry.path().filename());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::vector<nlohmann::json> metrics(const fs::path& run) {
+  std::ifstream in(run / "metrics.jsonl");
+  std::vector<nlohmann::json> lines;
+  for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+  return lines;
+}
+
+void expect_same_tensors(const fs::path& expected, const fs::path& actual) {
+  const SafetensorsFile e(expected);
+  const SafetensorsFile a(actual);
+  ASSERT_EQ(e.names(), a.names());
+  ASSERT_THAT(e.names(), ::testing::Contains(::testing::StartsWith("optimizer.exp_avg_sq.")));
+  for (const std::string& name : e.names()) {
+    const Tensor left = e.tensor(name);
+    const Tensor right = a.tensor(name);
+    ASSERT_EQ(left.type(), right.type()) << name;
+    EXPECT_EQ(
+        std::memcmp(left.view().data, right.view().data, static_cast<size_t>(left.type().bytes())),
+        0)
+        << name;
+  }
+}
+
+void expect_same_losses(const std::vector<nlohmann::json>& expected,
+                        const std::vector<nlohmann::json>& actual) {
+  ASSERT_EQ(expected.size(), actual.size());
+  for (size_t i = 0; i < expected.size(); ++i)
+    for (const char* key : {"step", "epoch", "loss", "lr", "grad_norm"})
+      EXPECT_EQ(expected[i].at(key), actual[i].at(key)) << key << " of line " << i + 1;
+}
+
+}  // namespace grimace::testing

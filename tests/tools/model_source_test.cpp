@@ -1,0 +1,124 @@
+// What --model may be, and what it says when it is none of that.
+#include "tools/model_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "ir/builder.h"
+#include "ir/serialize.h"
+#include "ir/text.h"
+#include "runtime/checkpoint.h"
+#include "tests/testing.h"
+
+namespace grimace {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+void write_file(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
+
+std::unique_ptr<Graph> small_graph() {
+  auto graph = std::make_unique<Graph>("small");
+  Builder b(*graph);
+  b.output("y", b.gelu(b.input("x", {DType::f32, {2, 3}})));
+  return graph;
+}
+
+std::filesystem::path write_checkpoint(const std::filesystem::path& dir, int64_t step,
+                                       const Recipe& recipe) {
+  const Tensor weight(DType::f32, {3});
+  const NamedView tensors[] = {{"norm.weight", weight.view()}};
+  return save_checkpoint(dir, {.step = step, .config = to_toml(recipe)}, tensors, 0);
+}
+
+TEST(ModelSource, TakesTheNameOfAModel) {
+  const ModelSource source = open_model_source("videomae-classifier");
+  EXPECT_EQ(source.kind, ModelSource::Kind::name);
+  EXPECT_EQ(source.label, "videomae-classifier");
+  EXPECT_EQ(source.recipe("", {}).model.embed_dim, 768);
+}
+
+TEST(ModelSource, ANameWinsOverTheRecipeFileAndSetOverBoth) {
+  const testing::ScratchDir scratch;
+  write_file(scratch / "r.toml", "[model]\nname = 'mae-dfer-pretrain'\ndecoder_depth = 2\n");
+  const Recipe recipe = open_model_source("videomae-pretrain")
+                            .recipe((scratch / "r.toml").string(), {"model.encoder_depth=3"});
+  EXPECT_EQ(recipe.model.name, "videomae-pretrain");
+  EXPECT_EQ(recipe.model.decoder_depth, 2);
+  EXPECT_EQ(recipe.model.encoder_depth, 3);
+}
+
+TEST(ModelSource, TakesACheckpointAndTheNewestOfARunFolder) {
+  const testing::ScratchDir scratch;
+  Recipe recipe = recipe_for_model("mae-dfer-pretrain");
+  recipe.model.encoder_depth = 2;
+  const auto first = write_checkpoint(scratch.path(), 10, recipe);
+  recipe.model.encoder_depth = 5;
+  write_checkpoint(scratch.path(), 20, recipe);
+
+  const ModelSource file = open_model_source(first.string());
+  EXPECT_EQ(file.kind, ModelSource::Kind::checkpoint);
+  EXPECT_EQ(file.recipe("", {}).model.encoder_depth, 2);
+  EXPECT_EQ(file.recipe("", {"model.encoder_depth=7"}).model.encoder_depth, 7);
+
+  const ModelSource folder = open_model_source(scratch.path().string());
+  EXPECT_EQ(folder.recipe("", {}).model.encoder_depth, 5);
+  EXPECT_THAT(folder.label, HasSubstr("(step 20)"));
+}
+
+TEST(ModelSource, TakesASavedGraphAndATextGraph) {
+  const testing::ScratchDir scratch;
+  const auto graph = small_graph();
+  save_graph(*graph, scratch / "g.bin");
+  write_file(scratch / "g.txt", print(*graph));
+  for (const char* name : {"g.bin", "g.txt"}) {
+    const ModelSource source = open_model_source((scratch / name).string());
+    ASSERT_EQ(source.kind, ModelSource::Kind::graph) << name;
+    EXPECT_TRUE(equal(*source.graph, *graph)) << name;
+    EXPECT_THAT(error_of([&] { source.recipe("", {}); }), HasSubstr("has no recipe"));
+  }
+}
+
+TEST(ModelSource, SaysWhatIsWrong) {
+  const testing::ScratchDir scratch;
+  const auto error = [&](const std::string& name) {
+    return error_of([&] { open_model_source((scratch / name).string()); });
+  };
+  std::filesystem::create_directory(scratch / "empty");
+  write_file(scratch / "r.toml", "");
+  write_file(scratch / "nothing", "");
+  write_file(scratch / "prose", "hello\n");
+  write_file(scratch / "binary", std::string("\x01\x00\x02", 3));
+  write_file(scratch / "cut.safetensors", "abc");
+  write_file(scratch / "cut.graph", "GRMGRAPH\x01");
+  EXPECT_THAT(error("empty"), HasSubstr("the folder has no checkpoint"));
+  EXPECT_THAT(error("r.toml"), HasSubstr("given with --config"));
+  EXPECT_THAT(error("nothing"), HasSubstr("as a graph in text form"));
+  EXPECT_THAT(error("prose"), HasSubstr("line 1"));
+  EXPECT_THAT(error("binary"), HasSubstr("neither a checkpoint"));
+  EXPECT_THAT(error("cut.safetensors"), HasSubstr("cut.safetensors"));
+  EXPECT_THAT(error("cut.graph"), HasSubstr("cut.graph"));
+  EXPECT_THAT(error("absent"), HasSubstr("no such file or folder"));
+  EXPECT_THAT(error_of([] { open_model_source("/dev/zero"); }), HasSubstr("not a regular file"));
+  EXPECT_THAT(error_of([] { open_model_source("mae-dfer-pretrian"); }),
+              HasSubstr("did you mean \"mae-dfer-pretrain\"?"));
+  EXPECT_THAT(error_of([] { open_model_source(""); }),
+              AllOf(HasSubstr("known are "), HasSubstr("videomae-classifier")));
+}
+
+}  // namespace
+}  // namespace grimace
