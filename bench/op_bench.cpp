@@ -1,6 +1,7 @@
 // Times every row of op_table on every backend but the reference. A row is timed only after its
 // result agreed with the reference kernel's. Own flags: --cache=warm|flushed,
 // --threads=N, --clock=wall|cpu.
+#include <algorithm>
 #include <cstring>
 #include <thread>
 
@@ -87,12 +88,13 @@ class Op {
   std::unique_ptr<Executable> executable_;
 };
 
-// Four times as much memory as the last-level caches of current machines.
+// Writes more than most last-level caches hold.
 void flush_caches() {
   static std::vector<char> memory(size_t{128} << 20);
   static char value = 0;
-  std::memset(memory.data(), ++value, memory.size());
-  benchmark::DoNotOptimize(memory.data());
+  char* data = memory.data();
+  std::memset(data, ++value, memory.size());
+  benchmark::DoNotOptimize(data);
 }
 
 double best_seconds(const Timing& timing, const std::function<void()>& work) {

@@ -1,6 +1,7 @@
 // Times whole pre-training steps: forward, backward and AdamW, without reading data. A row is timed
-// only after the loss and gradient norm of its first step agreed with the reference backend's. Own
-// flags: --threads=N, --clock=wall|cpu.
+// only after the loss and gradient norm of its first step agreed with the reference backend's in
+// f64. Own flags: --threads=N, --clock=wall|cpu.
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -26,7 +27,7 @@ double difference(const FirstStep& a, const FirstStep& b) {
   return std::max(std::abs(a.loss / b.loss - 1.0), std::abs(a.grad_norm / b.grad_norm - 1.0));
 }
 
-// How far one step may be from the reference in f32: the limits for whole gradients.
+// How far the two may be off: the f32 limit leaves room for sums of 10^8 squares.
 double limit_of(Precision precision) {
   return precision == Precision::bf16 ? 2e-2 : 1e-4;
 }
@@ -75,7 +76,8 @@ FirstStep first_step(Executable& step) {
 const FirstStep& expected(const std::string& name, const Recipe& recipe) {
   static std::map<std::string, FirstStep> known;
   if (!known.contains(name))
-    known[name] = first_step(*compile_step(recipe, *make_backend("reference"), {}));
+    known[name] = first_step(
+        *compile_step(recipe, *make_backend("reference"), {.precision = Precision::f64}));
   return known[name];
 }
 
@@ -93,11 +95,14 @@ void run_row(benchmark::State& state, const std::string& name, const Recipe& rec
              Backend& backend, Precision precision, const Timing& timing) {
   const auto step =
       compile_step(recipe, backend, {.precision = precision, .threads = timing.threads});
-  const double error = difference(first_step(*step), expected(name, recipe));
+  const FirstStep got = first_step(*step);
+  const FirstStep& wanted = expected(name, recipe);
+  const double error = difference(got, wanted);
   const double limit = limit_of(precision);
   if (!(error <= limit))
-    return refuse(state, cat("the first step's loss or gradient norm is off by ", error,
-                             " of the reference's, limit ", limit));
+    return refuse(state, cat("first step: loss ", got.loss, ", gradient norm ", got.grad_norm,
+                             "; reference ", wanted.loss, ", ", wanted.grad_norm,
+                             "; relative difference ", error, ", limit ", limit));
   std::vector<double> seconds;
   for ([[maybe_unused]] auto _ : state) {
     seconds.push_back(timing.seconds_of([&] { step->run(); }));

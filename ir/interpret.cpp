@@ -21,10 +21,15 @@ TensorType widened(const TensorType& type) {
   return is_16_bit(type) ? TensorType{DType::f32, type.shape} : type;
 }
 
+// memcpy wants pointers even where there is nothing to copy; empty tensors have none.
+void copy_bytes(const void* from, void* to, size_t bytes) {
+  if (bytes > 0) std::memcpy(to, from, bytes);
+}
+
 void widen(ConstView from, View to) {
   if (from.type.dtype == DType::bf16) return convert_elements<bf16, float>(from, to);
   if (from.type.dtype == DType::f16) return convert_elements<f16, float>(from, to);
-  std::memcpy(to.data, from.data, static_cast<size_t>(from.type.bytes()));
+  copy_bytes(from.data, to.data, static_cast<size_t>(from.type.bytes()));
 }
 
 void narrow(ConstView from, View to) {
@@ -61,7 +66,7 @@ void run_widened(const Node& node, std::span<const ConstView> in, std::span<cons
     if (is_16_bit(out[i].type))
       narrow(wide_out[i].view(), out[i]);
     else
-      std::memcpy(out[i].data, wide_out[i].data.data(), wide_out[i].data.size());
+      copy_bytes(wide_out[i].data.data(), out[i].data, wide_out[i].data.size());
   }
 }
 

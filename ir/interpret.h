@@ -15,11 +15,13 @@ namespace grimace {
 struct Buffer {
   Buffer() = default;
   explicit Buffer(const TensorType& t) : type(t), data(static_cast<size_t>(t.bytes())) {}
-  View view() { return {type, data.data()}; }
-  ConstView view() const { return {type, data.data()}; }
+  // Never null, though an empty vector's data may be: memcpy does not allow it.
+  View view() { return {type, data.empty() ? &nothing : data.data()}; }
+  ConstView view() const { return {type, data.empty() ? &nothing : data.data()}; }
 
   TensorType type;
   std::vector<std::byte> data;
+  inline static std::byte nothing{};
 };
 
 // Runs one node. 16-bit float operands are widened to f32 and results rounded back, so every

@@ -9,9 +9,12 @@ namespace {
 // [B,n,C]: the tokens that are averaged.
 Value chosen_tokens(const Context& c, const Regions& regions) {
   switch (c.config.pool) {
-    case PoolTokens::region: return representatives(c.b, regions);
-    case PoolTokens::org: return local_tokens(c.b, regions);
-    case PoolTokens::all: break;
+    case PoolTokens::region:
+      return representatives(c.b, regions);
+    case PoolTokens::org:
+      return local_tokens(c.b, regions);
+    case PoolTokens::all:
+      break;
   }
   return c.b.reshape(regions.x, {regions.batch, -1, regions.x.dim(2)});
 }
@@ -32,7 +35,8 @@ Value encode(const Context& c, Value tokens) {
   return lgi ? chosen_tokens(c, regions) : tokens;
 }
 
-// Mean over the batch of the cross-entropy against labels smoothed to 1 - s + s/C and s/C (spec 7.5).
+// Mean over the batch of the cross-entropy against labels smoothed to 1 - s + s/C and s/C
+// (spec 7.5).
 Value classification_loss(Builder& b, Value logits, Value labels, double smoothing) {
   const Scope scope(b, "loss");
   Value target = b.one_hot(labels, logits.dim(1));
@@ -45,6 +49,7 @@ Value classification_loss(Builder& b, Value logits, Value labels, double smoothi
 
 ClassifierModel build_classifier(Builder& b, const ModelConfig& config,
                                  const ClassifierOptions& options) {
+  validate(config);
   check(config.encoder == Encoder::local_global || config.pool == PoolTokens::org,
         "model: the joint encoder has no region tokens to pool; pool 'org'");
   ClassifierModel model;
@@ -61,8 +66,8 @@ ClassifierModel build_classifier(Builder& b, const ModelConfig& config,
   model.feature = layer_norm(c, "fc_norm", b.reduce_mean(tokens, {1}));
   model.logits = linear(c, "head", model.feature);
   if (options.with_loss)
-    model.loss = classification_loss(b, model.logits, b.input("labels", {DType::i32, {options.batch}}),
-                                     options.label_smoothing);
+    model.loss = classification_loss(
+        b, model.logits, b.input("labels", {DType::i32, {options.batch}}), options.label_smoothing);
   return model;
 }
 

@@ -21,15 +21,16 @@ void validate(const ModelConfig& c) {
   positive(c.classes, "the number of classes");
   check(c.mlp_ratio > 0 && c.mlp_ratio <= 64, "model: the MLP ratio must lie in (0,64]; got ",
         c.mlp_ratio);
-  check(c.image % c.patch == 0, "model: image size ", c.image, " is not a multiple of the patch size ",
-        c.patch);
+  check(c.image % c.patch == 0, "model: image size ", c.image,
+        " is not a multiple of the patch size ", c.patch);
   check(c.frames % c.tubelet == 0, "model: ", c.frames,
         " frames are not a multiple of the tubelet size ", c.tubelet);
   check(c.embed_dim % c.heads == 0, "model: width ", c.embed_dim, " is not a multiple of ", c.heads,
         " heads");
   check(c.decoder_dim % c.decoder_heads == 0, "model: decoder width ", c.decoder_dim,
         " is not a multiple of ", c.decoder_heads, " heads");
-  check(c.drop_path >= 0 && c.drop_path < 1, "model: drop path must lie in [0,1); got ", c.drop_path);
+  check(c.drop_path >= 0 && c.drop_path < 1, "model: drop path must lie in [0,1); got ",
+        c.drop_path);
   if (c.encoder == Encoder::joint) return;
   for (size_t axis = 0; axis < 3; ++axis)
     check(c.region[axis] > 0 && c.grid()[axis] % c.region[axis] == 0, "model: region ", c.region[0],
@@ -48,7 +49,8 @@ NamedModel named_model(std::string_view name) {
   if (name == "mae-dfer-classifier") return {ModelConfig{}, true};
   if (name == "videomae-pretrain") return {vit, false};
   if (name == "videomae-classifier") return {vit, true};
-  throw Error(cat("unknown model '", name, "'; known are mae-dfer-pretrain, mae-dfer-classifier, "
+  throw Error(cat("unknown model '", name,
+                  "'; known are mae-dfer-pretrain, mae-dfer-classifier, "
                   "videomae-pretrain, videomae-classifier"));
 }
 

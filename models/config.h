@@ -1,5 +1,5 @@
-// The shape of a model: what spec 1.1 and 2.8 leave open. Sizes are in pixels (image, patch), frames
-// (frames, tubelet) or tokens (region: time, rows, columns).
+// The shape of a model: what spec 1.1 and 2.8 leave open. Sizes are in pixels (image, patch),
+// frames (frames, tubelet) or tokens (region: time, rows, columns).
 #pragma once
 
 #include <array>
@@ -9,9 +9,9 @@
 
 namespace grimace {
 
-enum class Encoder : uint8_t { local_global, joint };       // LGI-Former, or the ViT baseline
-enum class PoolTokens : uint8_t { region, org, all };       // spec 2.9
-enum class VisibleOrder : uint8_t { reference, raster };    // spec 4.3
+enum class Encoder : uint8_t { local_global, joint };     // LGI-Former, or the ViT baseline
+enum class PoolTokens : uint8_t { region, org, all };     // spec 2.9
+enum class VisibleOrder : uint8_t { reference, raster };  // spec 4.3
 
 struct ModelConfig {
   Encoder encoder = Encoder::local_global;
@@ -44,9 +44,7 @@ struct ModelConfig {
   int64_t classes = 7;
   PoolTokens pool = PoolTokens::region;
 
-  std::array<int64_t, 3> grid() const {
-    return {frames / tubelet, image / patch, image / patch};
-  }
+  std::array<int64_t, 3> grid() const { return {frames / tubelet, image / patch, image / patch}; }
   int64_t tokens() const { return grid()[0] * grid()[1] * grid()[2]; }
   int64_t pixels_per_cube() const { return 3 * tubelet * patch * patch; }
   std::array<int64_t, 3> regions_per_axis() const {
@@ -61,8 +59,8 @@ struct ModelConfig {
   }
 };
 
-// Throws Error naming the numbers when sizes do not fit: image not a multiple of patch, a region that
-// does not tile the grid, a width that heads do not divide, ...
+// Throws Error naming the numbers when sizes do not fit: image not a multiple of patch, a region
+// that does not tile the grid, a width that heads do not divide, ...
 void validate(const ModelConfig& config);
 
 constexpr double kLayerNormEps = 1e-6;

@@ -23,8 +23,7 @@ Value cut(const Context& c, Value video, const std::vector<int64_t>& within_cube
   const Value split = c.b.reshape(video, {batch, 3, t, c.config.tubelet, h, p, w, p});
   std::vector<int64_t> order{0, 2, 4, 6};
   order.insert(order.end(), within_cube.begin(), within_cube.end());
-  return c.b.reshape(c.b.transpose(split, order),
-                     {batch, t * h * w, c.config.pixels_per_cube()});
+  return c.b.reshape(c.b.transpose(split, order), {batch, t * h * w, c.config.pixels_per_cube()});
 }
 
 // [B,T,n*C] -> n tensors [B,heads,T,C/heads], from one packed projection.
@@ -32,8 +31,8 @@ std::vector<Value> split_heads(Builder& b, Value packed, int64_t n, int64_t head
   const int64_t batch = packed.dim(0);
   const int64_t tokens = packed.dim(1);
   const int64_t width = packed.dim(2) / (n * heads);
-  const Value parts = b.transpose(b.reshape(packed, {batch, tokens, n, heads, width}),
-                                  {2, 0, 3, 1, 4});
+  const Value parts =
+      b.transpose(b.reshape(packed, {batch, tokens, n, heads, width}), {2, 0, 3, 1, 4});
   std::vector<Value> result;
   for (int64_t i = 0; i < n; ++i)
     result.push_back(b.reshape(b.slice(parts, 0, i, i + 1), {batch, heads, tokens, width}));

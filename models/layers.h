@@ -35,12 +35,13 @@ Value embedding_cubes(const Context& c, Value video);
 // The same cubes in the order of targets: time, row, column, channel (spec 5.1).
 Value target_cubes(const Context& c, Value video);
 
-// All tokens [B,N,C] with their positions: linear on cubes, plus the sine/cosine table (spec 2.2, 2.3).
+// All tokens [B,N,C] with their positions: linear on cubes, plus the sine/cosine table
+// (spec 2.2, 2.3).
 Value embed(const Context& c, const std::string& prefix, Value video);
 
 Value layer_norm(const Context& c, const std::string& name, Value x);
 Value linear(const Context& c, const std::string& name, Value x);  // with bias
-Value mlp(const Context& c, const std::string& name, Value x);      // fc2(gelu(fc1(x)))
+Value mlp(const Context& c, const std::string& name, Value x);     // fc2(gelu(fc1(x)))
 
 // Attn(X, Y) of spec 2.4 with separate q and kv weights: x [B,T1,C], context [B,T2,C] -> [B,T1,C].
 Value attention(const Context& c, const std::string& name, Value x, Value context, int64_t heads);

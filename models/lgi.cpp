@@ -9,8 +9,8 @@ Regions with_representatives(const Context& c, const std::string& prefix, Value 
   const int64_t batch = locals.dim(0) / regions;
   const int64_t dim = c.config.embed_dim;
   const Value table = c.param(prefix + "lg_region_tokens");
-  const Value tokens = c.b.reshape(c.b.broadcast(table, {batch, regions, dim}),
-                                   {batch * regions, 1, dim});
+  const Value tokens =
+      c.b.reshape(c.b.broadcast(table, {batch, regions, dim}), {batch * regions, 1, dim});
   return {c.b.concat({tokens, locals}, 1), batch, regions};
 }
 
@@ -30,8 +30,12 @@ Grouping visible_grouping(const ModelConfig& config, int64_t visible) {
   return {n[0], config.region[0], windows, visible / places};
 }
 
-Value split_representatives(Builder& b, Value x) { return b.slice(x, 1, 0, 1); }
-Value split_locals(Builder& b, Value x) { return b.slice(x, 1, 1, x.dim(1)); }
+Value split_representatives(Builder& b, Value x) {
+  return b.slice(x, 1, 0, 1);
+}
+Value split_locals(Builder& b, Value x) {
+  return b.slice(x, 1, 1, x.dim(1));
+}
 
 }  // namespace
 
@@ -55,8 +59,7 @@ Regions partition_visible(const Context& c, const std::string& prefix, Value tok
       c.b.reshape(tokens, {batch, g.regions_in_time, g.time, g.windows, g.per_window, dim});
   const Value grouped = c.b.transpose(raster, {0, 1, 3, 2, 4, 5});
   return with_representatives(
-      c, prefix,
-      c.b.reshape(grouped, {batch * c.config.regions(), g.time * g.per_window, dim}));
+      c, prefix, c.b.reshape(grouped, {batch * c.config.regions(), g.time * g.per_window, dim}));
 }
 
 Value representatives(Builder& b, const Regions& in) {
@@ -96,13 +99,13 @@ class Block {
   Value norm(const char* which, Value x) { return layer_norm(c_, name_ + which, x); }
 
   Value attend(const std::string& stage, Value x, Value context) {
-    const bool shared = stage != "first_attn" &&
-                        (c_.config.share_all ||
-                         (stage == "third_attn" && c_.config.share_first_third));
-    return drop_path(c_,
-                     attention(c_, name_ + (shared ? ".first_attn" : "." + stage), x, context,
-                               c_.config.heads),
-                     drop_);
+    const bool shared =
+        stage != "first_attn" &&
+        (c_.config.share_all || (stage == "third_attn" && c_.config.share_first_third));
+    return drop_path(
+        c_,
+        attention(c_, name_ + (shared ? ".first_attn" : "." + stage), x, context, c_.config.heads),
+        drop_);
   }
 
   // Stages 1 and 3 in their `self` form: within each region, both kinds of tokens.

@@ -60,6 +60,7 @@ Value decode(const Context& c, Value encoded, Value visible, Value masked) {
 
 PretrainModel build_pretrain(Builder& b, const ModelConfig& config, const TargetConfig& target,
                              const PretrainOptions& options) {
+  validate(config);
   validate(target, config);
   const int64_t tokens = config.tokens();
   check(options.visible > 0 && options.visible < tokens, "model: of ", tokens, " tokens ",

@@ -9,7 +9,7 @@ namespace grimace {
 
 struct PretrainOptions {
   int64_t batch = 1;
-  int64_t visible = 0;  // visible tokens per clip
+  int64_t visible = 0;    // visible tokens per clip
   bool training = false;  // drop path
   bool with_loss = true;
   bool with_taps = false;

@@ -13,8 +13,8 @@ namespace grimace {
 
 struct Init {
   enum class Kind : uint8_t { zeros, ones, uniform, normal } kind = Kind::zeros;
-  double scale = 0.0;  // uniform: in [-scale, scale); normal: the standard deviation
-  double limit = 0.0;  // normal: redrawn outside [-limit, limit]
+  double scale = 0.0;   // uniform: in [-scale, scale); normal: the standard deviation
+  double limit = 0.0;   // normal: redrawn outside [-limit, limit]
   double factor = 1.0;  // multiplies every draw
 };
 

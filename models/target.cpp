@@ -43,7 +43,8 @@ Value frame_differences(const Context& c, const TargetConfig& target, Value cube
   const Value by_frame =
       b.reshape(b.transpose(by_token, {0, 1, 3, 2, 4}),
                 {batch, c.config.frames / target.group, target.group, h * w * frame_values});
-  const Value changed = b.reshape(differences(b, by_frame), {batch, t, tubelet, h * w, frame_values});
+  const Value changed =
+      b.reshape(differences(b, by_frame), {batch, t, tubelet, h * w, frame_values});
   return b.reshape(b.transpose(changed, {0, 1, 3, 2, 4}), cubes.shape().to_vector());
 }
 
@@ -59,6 +60,8 @@ void validate(const TargetConfig& target, const ModelConfig& model) {
   check(!target.frame_diff || (target.group > 0 && model.frames % target.group == 0),
         "target: groups of ", target.group, " frames do not divide a clip of ", model.frames,
         " frames");
+  check(!target.normalise || model.pixels_per_cube() > 3,
+        "target: a cube of one pixel cannot be normalised");
   if (!target.diff_weight) return;
   check(*target.diff_weight >= 0.0 && *target.diff_weight <= 1.0,
         "target: the difference weight must lie in [0,1]; got ", *target.diff_weight);

@@ -8,14 +8,14 @@
 namespace grimace {
 
 struct TargetConfig {
-  bool normalise = true;           // per cube and channel
-  bool frame_diff = true;          // differences to the first frame of each group
-  int64_t group = 2;               // frames per group
+  bool normalise = true;              // per cube and channel
+  bool frame_diff = true;             // differences to the first frame of each group
+  int64_t group = 2;                  // frames per group
   std::optional<double> diff_weight;  // weight of the difference half of the loss; none: plain MSE
 };
 
-// Throws Error when the group does not divide the frames, or a weight is given without difference
-// targets of group 2.
+// Throws Error when the group does not divide the frames, cubes are too small to be normalised, or
+// a weight is given without difference targets of group 2.
 void validate(const TargetConfig& target, const ModelConfig& model);
 
 // Normalised video [B,3,T,H,W] -> target of every token [B,N,t*P*P*3], in raster order; inside a

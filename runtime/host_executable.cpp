@@ -15,11 +15,13 @@ namespace {
 class Arena {
  public:
   explicit Arena(int64_t bytes) : bytes_(static_cast<size_t>(std::max<int64_t>(bytes, 1))) {
-    void* p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    // The system may promise more than it has, and end the run when that is used.
     const int64_t installed = int64_t{sysconf(_SC_PHYS_PAGES)} * sysconf(_SC_PAGESIZE);
-    check(p != MAP_FAILED && bytes <= installed, "the plan needs ", bytes >> 20,
-          " MiB of memory and this machine has ", installed >> 20,
-          " MiB; use a smaller batch or model");
+    void* p = MAP_FAILED;
+    if (bytes <= installed)
+      p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    check(p != MAP_FAILED, "the plan needs ", bytes >> 20, " MiB of memory and this machine has ",
+          installed >> 20, " MiB; use a smaller batch or model");
     data_ = static_cast<std::byte*>(p);
     madvise(p, bytes_, MADV_HUGEPAGE);  // a hint; its failure costs speed only
   }

@@ -42,6 +42,7 @@ To convert_one(From value) {
 
 void convert(ConstView from, View to) {
   internal_check(from.type.numel() == to.type.numel(), "convert ", from.type, " to ", to.type);
+  if (from.type.numel() == 0) return;  // data may be null, which memcpy does not allow
   if (from.type.dtype == to.type.dtype) {
     std::memcpy(to.data, from.data, static_cast<size_t>(from.type.bytes()));
     return;

@@ -69,9 +69,10 @@ bool read(std::string_view text, double& value) {
   return read_number(text, value);
 }
 
+// Also as Python writes them, for the authors' command lines.
 bool read(std::string_view text, bool& value) {
-  value = text == "true" || text == "1";
-  return value || text == "false" || text == "0";
+  value = text == "true" || text == "True" || text == "1";
+  return value || text == "false" || text == "False" || text == "0";
 }
 
 // A recipe that could not be read back would end a run that cannot be resumed.

@@ -5,7 +5,6 @@
 #include "backends/cpu/onednn.h"
 #include "ir/interpret.h"
 #include "ir/op_def.h"
-#include "ir/text.h"
 
 namespace grimace::cpu {
 namespace {
@@ -34,8 +33,13 @@ Kernel with_packing(Kernel pack, Kernel run, const uint64_t* version) {
   };
 }
 
+// For errors. print(node) would name every value of the graph, once for each product.
+std::string text_of(const Node& node) {
+  return cat(node.describe(), " ", node.in(0), " by ", node.in(1), " to ", node.out());
+}
+
 Kernel direct(const Product& p, const Context& cpu) {
-  auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, p.stable_b, cpu, print(p.node));
+  auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, p.stable_b, cpu, text_of(p.node));
   cpu.workspace->add_private(plan->packed_bytes());
   if (plan->packed_bytes() == 0) return [plan] { plan->run(); };
   return with_packing([plan] { plan->pack(); }, [plan] { plan->run(); }, p.version);
@@ -52,7 +56,7 @@ Kernel widened(Product p, const Context& cpu) {
   cpu.widened->reserve((b_offset + (p.stable_b ? 0 : p.b_count)) * size_of(DType::f32));
   p.spec.operand = DType::f32;
   p.operands.a = p.operands.b = cpu.widened->as<float>();
-  const auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, false, cpu, print(p.node));
+  const auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, false, cpu, text_of(p.node));
   const Kernel widen_own_b = [=] { widen(cpu, narrow_b, own_b->as<float>().data(), p.b_count); };
   const Kernel run = [=] {
     auto* a = cpu.widened->as<float>();

@@ -138,8 +138,8 @@ TEST_F(BadListTest, clips_without_frames_are_refused) {
   expect_clip_refused("none.mp4", "");
   write_bytes(scratch_ / "empty.mp4", std::string());
   expect_clip_refused("empty.mp4", "not a readable video");
-  fs::create_directory(scratch_ / "folder");
-  expect_clip_refused("folder", "holds no .jpg or .png frames");
+  fs::create_directory(scratch_ / "bare");
+  expect_clip_refused("bare", "holds no .jpg or .png frames");
 }
 
 TEST_F(BadListTest, clips_of_one_pixel_are_refused) {

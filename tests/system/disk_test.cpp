@@ -59,7 +59,7 @@ TEST(FullDisk, during_a_run_ends_it_and_leaves_the_earlier_checkpoints_intact) {
   const Tmpfs disk("size=8M");
   SKIP_WITHOUT(disk);
   const fs::path run = disk.path() / "run";
-  const Words settings{"--steps", "100", "--set", "run.save_every_steps=1"};
+  const Words settings{"--steps", "40", "--set", "run.save_every_steps=1"};
   Program program(pretrain(run, settings));
   wait_for(program, checkpoint(run, 3));
   fill(disk.path() / "other");
@@ -76,7 +76,7 @@ TEST(FullDisk, during_a_run_ends_it_and_leaves_the_earlier_checkpoints_intact) {
   pretrain_well(run, settings);
   const ScratchDir scratch;
   pretrain_well(scratch / "whole", settings);
-  expect_same_tensors(checkpoint(scratch / "whole", 100), checkpoint(run, 100));
+  expect_same_tensors(checkpoint(scratch / "whole", 40), checkpoint(run, 40));
 }
 
 // 3 checkpoints of 0.8 MB are there and one more is needed.

@@ -60,7 +60,7 @@ TEST_F(TrainingTest, a_run_continues_from_a_checkpoint_of_another_folder) {
 }
 
 TEST_F(TrainingTest, ctrl_c_saves_and_the_same_command_goes_on) {
-  const Words settings{"--steps", "150"};
+  const Words settings{"--steps", "80"};
   const fs::path whole = scratch_ / "whole";
   const fs::path run = scratch_ / "run";
   pretrain_well(whole, settings);
@@ -71,12 +71,12 @@ TEST_F(TrainingTest, ctrl_c_saves_and_the_same_command_goes_on) {
   const Outcome outcome = program.wait();
   EXPECT_EQ(outcome.exit_code, 130);
   const size_t done = metrics(run).size();
-  EXPECT_LT(done, 150u);
+  EXPECT_LT(done, 80u);
   EXPECT_THAT(outcome.err, HasSubstr(cat("interrupted: saved at step ", done, ";")));
   EXPECT_THAT(names_in(run),
               ElementsAre(cat("checkpoint-", done, ".safetensors"), "metrics.jsonl"));
   pretrain_well(run, settings);
-  expect_same_tensors(checkpoint(whole, 150), checkpoint(run, 150));
+  expect_same_tensors(checkpoint(whole, 80), checkpoint(run, 80));
   expect_same_losses(metrics(whole), metrics(run));
 }
 

@@ -25,15 +25,17 @@ using ::testing::Contains;
 struct Path {
   const char* backend;
   Precision precision;
+  int threads;
   std::string name() const { return cat(backend, "_", name_of(precision)); }
 };
-constexpr Path kPaths[] = {{"reference", Precision::f64},
-                           {"reference", Precision::f32},
-                           {"cpu", Precision::f32},
-                           {"cpu", Precision::bf16}};
+constexpr Path kPaths[] = {{"reference", Precision::f64, 1},
+                           {"reference", Precision::f32, 1},
+                           {"cpu", Precision::f32, 2},
+                           {"cpu", Precision::bf16, 1}};
 
 GoldenReport check_on(const fs::path& file, const Path& path) {
-  return check_golden(SafetensorsFile(file), *make_backend(path.backend), {path.precision, 2});
+  return check_golden(SafetensorsFile(file), *make_backend(path.backend),
+                      {path.precision, path.threads});
 }
 
 std::vector<fs::path> safetensors_in(const fs::path& folder) {
