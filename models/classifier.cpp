@@ -49,7 +49,6 @@ Value classification_loss(Builder& b, Value logits, Value labels, double smoothi
 
 ClassifierModel build_classifier(Builder& b, const ModelConfig& config,
                                  const ClassifierOptions& options) {
-  validate(config);
   check(config.encoder == Encoder::local_global || config.pool == PoolTokens::org,
         "model: the joint encoder has no region tokens to pool; pool 'org'");
   ClassifierModel model;

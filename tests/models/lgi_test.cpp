@@ -11,8 +11,8 @@ namespace {
 // The clip, the region and the tokens of spec 4.3, one number wide.
 ModelConfig published_grid() {
   ModelConfig c;
-  c.embed_dim = 1;
-  c.heads = 1;
+  c.embed_dim = c.heads = c.depth = 1;
+  c.decoder_dim = c.decoder_heads = c.decoder_depth = 1;
   return c;
 }
 

@@ -49,7 +49,7 @@ Names listed(const Specs& specs, const std::string& prefix = "") {
   Names result;
   for (const ParamSpec& spec : specs)
     if (spec.name.starts_with(prefix))
-      result.push_back(cat(spec.name.substr(prefix.size()), " ", spec.shape,
+      result.push_back(cat(spec.name.substr(prefix.size()), " ", to_string(spec.shape),
                            spec.alias_of.empty() ? "" : " = " + spec.alias_of));
   return result;
 }
@@ -196,6 +196,7 @@ TEST(Parameters, that_are_shared_are_listed_under_every_name_and_counted_once) {
   ModelConfig config = named("mae-dfer-classifier");
   config.share_first_third = true;
   expect_shared(config, {"third_attn"});
+  config.share_first_third = false;
   config.share_all = true;
   expect_shared(config, {"second_attn", "third_attn"});
 }

@@ -24,8 +24,16 @@ int64_t newest(const fs::path& run) {
   return files.empty() ? 0 : files.back().step;
 }
 
-bool is_partial(const std::string& name) {
-  return name.ends_with(".partial");
+bool is_saving(const fs::path& run) {
+  const auto names = names_in(run);
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return name.ends_with(".partial"); });
+}
+
+template <typename Condition>
+void wait_until(Program& program, Condition condition) {
+  while (program.running() && !condition())
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
 }
 
 TEST(Kill, at_random_moments_fifty_times_while_saving_changes_nothing) {
@@ -39,14 +47,14 @@ TEST(Kill, at_random_moments_fifty_times_while_saving_changes_nothing) {
   for (int kill = 0; kill < kKills; ++kill) {
     const int64_t before = newest(run);
     Program program(pretrain(run, settings));
-    while (program.running() && newest(run) == before)
-      std::this_thread::sleep_for(std::chrono::microseconds(200));
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 30'000));
+    // Some moment after the first save; every other time, some moment after a save began.
+    wait_until(program, [&] { return newest(run) > before; });
+    if (kill % 2 == 0) wait_until(program, [&] { return is_saving(run); });
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 20'000));
     program.send(SIGKILL);
     const Outcome outcome = program.wait();
     ASSERT_EQ(outcome.exit_code, 128 + SIGKILL) << "kill " << kill << ": " << outcome.err;
-    const auto names = names_in(run);
-    during_a_save += std::any_of(names.begin(), names.end(), is_partial) ? 1 : 0;
+    during_a_save += is_saving(run) ? 1 : 0;
   }
   RecordProperty("kills_during_a_save", during_a_save);
   EXPECT_GT(during_a_save, 0) << "no kill hit a save, so nothing was tested";
