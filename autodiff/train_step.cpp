@@ -66,10 +66,13 @@ void add_train_step(Builder& b, Value loss, const std::map<std::string, ParamRul
     check(rule != rules.end(), "no training rule for parameter '", p.name(), "'");
     const Value m = b.state("exp_avg." + p.name(), p.type());
     const Value v = b.state("exp_avg_sq." + p.name(), p.type());
-    const auto next = b.emit_all(
-        op_adamw, {p, m, v, grads[i], lr, weight_decay, scale, step, apply},
-        {{"beta1", options.beta1}, {"beta2", options.beta2}, {"eps", options.eps},
-         {"lr_scale", rule->second.lr_scale}, {"decay", rule->second.decay}});
+    const auto next =
+        b.emit_all(op_adamw, {p, m, v, grads[i], lr, weight_decay, scale, step, apply},
+                   {{"beta1", options.beta1},
+                    {"beta2", options.beta2},
+                    {"eps", options.eps},
+                    {"lr_scale", rule->second.lr_scale},
+                    {"decay", rule->second.decay}});
     b.update(p, next[0]);
     b.update(m, next[1]);
     b.update(v, next[2]);

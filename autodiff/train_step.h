@@ -20,11 +20,11 @@ struct TrainStepOptions {
   double beta2 = 0.95;
   double eps = 1e-8;
   std::optional<double> clip_grad{};  // largest global gradient norm
-  int accumulate = 1;               // batches per update; the loss is averaged over them
+  int accumulate = 1;                 // batches per update; the loss is averaged over them
 };
 
-// Extends a forward graph whose scalar `loss` is given. Trains every param of the graph (`rules` has
-// one entry per param name). Adds
+// Extends a forward graph whose scalar `loss` is given. Trains every param of the graph (`rules`
+// has one entry per param name). Adds
 //   inputs   "lr", "weight_decay" f32[]; with accumulation also "first_of_update" and
 //            "last_of_update" bool[]
 //   states   "exp_avg.<param>", "exp_avg_sq.<param>", "accumulated.<param>" (accumulation only),

@@ -25,7 +25,9 @@ constexpr BackendRow kBackends[] = {
 
 }  // namespace
 
-std::string_view name_of(Precision precision) { return kPrecisions[static_cast<size_t>(precision)]; }
+std::string_view name_of(Precision precision) {
+  return kPrecisions[static_cast<size_t>(precision)];
+}
 
 Precision precision_from(std::string_view name) {
   for (size_t i = 0; i < kPrecisions.size(); ++i)

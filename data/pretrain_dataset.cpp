@@ -182,8 +182,8 @@ Batch PretrainDataset::next() {
       const std::string where = list.place(list.entries[static_cast<size_t>(clip.clip)]);
       check(!maker_->too_many(std::ssize(bad_)), where, ": ", bad_.size(), " of ",
             list.entries.size(), " clips are unreadable, more than --max-bad ",
-            maker_->config().max_bad, " allows; the last: ", clip.reason,
-            "; grimace data check ", list.file.string(), " names all");
+            maker_->config().max_bad, " allows; the last: ", clip.reason, "; grimace data check ",
+            list.file.string(), " names all");
       if (warn) warn(cat(where, ": this clip is replaced by another: ", clip.reason));
     }
   }

@@ -23,25 +23,57 @@ std::vector<Value> Builder::emit_all(const OpDef& op, std::vector<Value> inputs,
   return results;
 }
 
-Value Builder::add(Value a, Value b) { return emit(op_add, {a, b}); }
-Value Builder::sub(Value a, Value b) { return emit(op_sub, {a, b}); }
-Value Builder::mul(Value a, Value b) { return emit(op_mul, {a, b}); }
-Value Builder::div(Value a, Value b) { return emit(op_div, {a, b}); }
-Value Builder::maximum(Value a, Value b) { return emit(op_maximum, {a, b}); }
-Value Builder::minimum(Value a, Value b) { return emit(op_minimum, {a, b}); }
-Value Builder::less(Value a, Value b) { return emit(op_less, {a, b}); }
+Value Builder::add(Value a, Value b) {
+  return emit(op_add, {a, b});
+}
+Value Builder::sub(Value a, Value b) {
+  return emit(op_sub, {a, b});
+}
+Value Builder::mul(Value a, Value b) {
+  return emit(op_mul, {a, b});
+}
+Value Builder::div(Value a, Value b) {
+  return emit(op_div, {a, b});
+}
+Value Builder::maximum(Value a, Value b) {
+  return emit(op_maximum, {a, b});
+}
+Value Builder::minimum(Value a, Value b) {
+  return emit(op_minimum, {a, b});
+}
+Value Builder::less(Value a, Value b) {
+  return emit(op_less, {a, b});
+}
 Value Builder::select(Value condition, Value if_true, Value if_false) {
   return emit(op_select, {condition, if_true, if_false});
 }
-Value Builder::neg(Value x) { return emit(op_neg, {x}); }
-Value Builder::exp(Value x) { return emit(op_exp, {x}); }
-Value Builder::log(Value x) { return emit(op_log, {x}); }
-Value Builder::sqrt(Value x) { return emit(op_sqrt, {x}); }
-Value Builder::rsqrt(Value x) { return emit(op_rsqrt, {x}); }
-Value Builder::erf(Value x) { return emit(op_erf, {x}); }
-Value Builder::floor(Value x) { return emit(op_floor, {x}); }
-Value Builder::gelu(Value x) { return emit(op_gelu, {x}); }
-Value Builder::is_finite(Value x) { return emit(op_is_finite, {x}); }
+Value Builder::neg(Value x) {
+  return emit(op_neg, {x});
+}
+Value Builder::exp(Value x) {
+  return emit(op_exp, {x});
+}
+Value Builder::log(Value x) {
+  return emit(op_log, {x});
+}
+Value Builder::sqrt(Value x) {
+  return emit(op_sqrt, {x});
+}
+Value Builder::rsqrt(Value x) {
+  return emit(op_rsqrt, {x});
+}
+Value Builder::erf(Value x) {
+  return emit(op_erf, {x});
+}
+Value Builder::floor(Value x) {
+  return emit(op_floor, {x});
+}
+Value Builder::gelu(Value x) {
+  return emit(op_gelu, {x});
+}
+Value Builder::is_finite(Value x) {
+  return emit(op_is_finite, {x});
+}
 Value Builder::cast(Value x, DType dtype) {
   return x.dtype() == dtype ? x : emit(op_cast, {x}, {{"to", dtype}});
 }
@@ -110,7 +142,9 @@ Value Builder::concat(std::vector<Value> parts, int64_t axis) {
   return emit(op_concat, std::move(parts), {{"axis", axis}});
 }
 
-Value Builder::gather_rows(Value x, Value index) { return emit(op_gather_rows, {x, index}); }
+Value Builder::gather_rows(Value x, Value index) {
+  return emit(op_gather_rows, {x, index});
+}
 
 Value Builder::scatter_rows(Value x, Value index, int64_t rows, bool shared) {
   return emit(op_scatter_rows, {x, index}, {{"rows", rows}, {"shared", shared}});
@@ -138,7 +172,9 @@ Value Builder::random_uniform(Value seed, Value step, int64_t site, const Shape&
               {{"site", site}, {"shape", shape.to_vector()}, {"dtype", dtype}});
 }
 
-Value Builder::softmax(Value x) { return emit(op_softmax, {x}); }
+Value Builder::softmax(Value x) {
+  return emit(op_softmax, {x});
+}
 
 Value Builder::layer_norm(Value x, Value weight, Value bias, double eps, std::string name) {
   return emit(op_layer_norm, {x, weight, bias}, {{"eps", eps}}, std::move(name));
@@ -160,18 +196,38 @@ Value Builder::sum_to(Value x, const Shape& shape) {
 
 namespace {
 
-Value scalar_like(Value x, double value) { return Builder(x.graph()).full(value, {}, x.dtype()); }
+Value scalar_like(Value x, double value) {
+  return Builder(x.graph()).full(value, {}, x.dtype());
+}
 
 }  // namespace
 
-Value operator+(Value a, Value b) { return Builder(a.graph()).add(a, b); }
-Value operator-(Value a, Value b) { return Builder(a.graph()).sub(a, b); }
-Value operator*(Value a, Value b) { return Builder(a.graph()).mul(a, b); }
-Value operator/(Value a, Value b) { return Builder(a.graph()).div(a, b); }
-Value operator+(Value a, double b) { return a + scalar_like(a, b); }
-Value operator-(Value a, double b) { return a - scalar_like(a, b); }
-Value operator-(double a, Value b) { return scalar_like(b, a) - b; }
-Value operator*(Value a, double b) { return a * scalar_like(a, b); }
-Value operator/(Value a, double b) { return a / scalar_like(a, b); }
+Value operator+(Value a, Value b) {
+  return Builder(a.graph()).add(a, b);
+}
+Value operator-(Value a, Value b) {
+  return Builder(a.graph()).sub(a, b);
+}
+Value operator*(Value a, Value b) {
+  return Builder(a.graph()).mul(a, b);
+}
+Value operator/(Value a, Value b) {
+  return Builder(a.graph()).div(a, b);
+}
+Value operator+(Value a, double b) {
+  return a + scalar_like(a, b);
+}
+Value operator-(Value a, double b) {
+  return a - scalar_like(a, b);
+}
+Value operator-(double a, Value b) {
+  return scalar_like(b, a) - b;
+}
+Value operator*(Value a, double b) {
+  return a * scalar_like(a, b);
+}
+Value operator/(Value a, double b) {
+  return a / scalar_like(a, b);
+}
 
 }  // namespace grimace

@@ -128,7 +128,11 @@ Value operator-(Value a, double b);
 Value operator-(double a, Value b);
 Value operator*(Value a, double b);
 Value operator/(Value a, double b);
-inline Value operator*(double a, Value b) { return b * a; }
-inline Value operator+(double a, Value b) { return b + a; }
+inline Value operator*(double a, Value b) {
+  return b * a;
+}
+inline Value operator+(double a, Value b) {
+  return b + a;
+}
 
 }  // namespace grimace

@@ -38,7 +38,7 @@ struct f16 {
     if (a == 0.0f) return sign;
     if (a >= 65520.0f) return static_cast<uint16_t>(sign | 0x7c00u);
     int exponent = 0;
-    std::frexp(a, &exponent);                             // a = m 2^exponent, m in [0.5, 1)
+    std::frexp(a, &exponent);                                   // a = m 2^exponent, m in [0.5, 1)
     const int lsb = exponent - 11 < -24 ? -24 : exponent - 11;  // weight of the last bit kept
     const auto mantissa = static_cast<uint32_t>(std::nearbyint(std::ldexp(a, -lsb)));
     if (lsb == -24) return static_cast<uint16_t>(sign | mantissa);  // subnormal, or just normal

@@ -13,7 +13,9 @@ std::string_view name_of(Role role) {
 
 // ---- Node ---------------------------------------------------------------------------------
 
-std::string_view Node::op_name() const { return op_->name; }
+std::string_view Node::op_name() const {
+  return op_->name;
+}
 
 const AttrValue& Node::attr(std::string_view name) const {
   for (size_t i = 0; i < attrs_.size(); ++i)
@@ -241,7 +243,8 @@ std::unique_ptr<Graph> Graph::clone() const {
   }
   copy->scope.clear();
   for (const Output& output : outputs_) copy->add_output(output.name, map.at(output.value));
-  for (const Update& update : updates_) copy->add_update(map.at(update.target), map.at(update.value));
+  for (const Update& update : updates_)
+    copy->add_update(map.at(update.target), map.at(update.value));
   return copy;
 }
 

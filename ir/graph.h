@@ -29,10 +29,10 @@ std::string_view name_of(Role role);
 struct ValueDef {
   Graph* graph = nullptr;
   TensorType type;
-  std::string name;          // empty: printed as <op>_<n>
-  Node* producer = nullptr;  // null for a graph input
-  int result = 0;            // which result of the producer
-  Role role = Role::input;   // of a graph input
+  std::string name;             // empty: printed as <op>_<n>
+  Node* producer = nullptr;     // null for a graph input
+  int result = 0;               // which result of the producer
+  Role role = Role::input;      // of a graph input
   std::vector<std::byte> data;  // of a constant
   std::vector<Node*> users;     // one entry per use
   int graph_uses = 0;           // as a named output or the new value of an update
@@ -142,7 +142,7 @@ class Graph {
   const std::vector<Value>& inputs() const { return inputs_; }
   std::vector<Value> inputs(Role role) const;
   Value find_input(std::string_view name) const;  // null when there is none
-  void erase_input(Value input);                   // InternalError when it has users
+  void erase_input(Value input);                  // InternalError when it has users
 
   // Nodes in topological order.
   std::list<Node>& nodes() { return nodes_; }

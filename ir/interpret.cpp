@@ -14,7 +14,9 @@ void convert_elements(ConstView from, View to) {
   for (size_t i = 0; i < in.size(); ++i) out[i] = To(static_cast<float>(in[i]));
 }
 
-bool is_16_bit(const TensorType& type) { return type.dtype == DType::bf16 || type.dtype == DType::f16; }
+bool is_16_bit(const TensorType& type) {
+  return type.dtype == DType::bf16 || type.dtype == DType::f16;
+}
 
 // 16-bit floats are storage: cast and reshape-like ops move or convert them, arithmetic widens.
 TensorType widened(const TensorType& type) {
@@ -106,7 +108,8 @@ Interpretation interpret(const Graph& graph, const std::map<std::string, Buffer>
     run_reference(node, in, out);
   }
   Interpretation result;
-  for (const Output& output : graph.outputs()) result.outputs[output.name] = values.at(output.value);
+  for (const Output& output : graph.outputs())
+    result.outputs[output.name] = values.at(output.value);
   for (const Update& update : graph.updates())
     result.updates[update.target.name()] = values.at(update.value);
   return result;

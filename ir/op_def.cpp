@@ -11,7 +11,9 @@ constexpr const OpDef* kOps[] = {
 
 }  // namespace
 
-std::span<const OpDef* const> all_ops() { return kOps; }
+std::span<const OpDef* const> all_ops() {
+  return kOps;
+}
 
 const OpDef* find_op(std::string_view name) {
   for (const OpDef* op : kOps)
@@ -23,7 +25,9 @@ int64_t flops_of(const Node& node) {
   return node.op().flops != nullptr ? node.op().flops(node) : 0;
 }
 
-int64_t macs_of(const Node& node) { return node.op().macs != nullptr ? node.op().macs(node) : 0; }
+int64_t macs_of(const Node& node) {
+  return node.op().macs != nullptr ? node.op().macs(node) : 0;
+}
 
 int64_t bytes_of(const Node& node) {
   if (node.op().bytes != nullptr) return node.op().bytes(node);

@@ -34,7 +34,8 @@ struct OpDef {
   // Cost of one execution. `macs` counts matmul products only (spec 11.1).
   int64_t (*flops)(const Node&) = nullptr;  // null: 0
   int64_t (*macs)(const Node&) = nullptr;   // null: 0
-  int64_t (*bytes)(const Node&) = nullptr;  // null: every input read once, every result written once
+  int64_t (*bytes)(const Node&) =
+      nullptr;  // null: every input read once, every result written once
 
   // Gradients of the inputs as IR, from gradients of the results (null where a result has none).
   // A null entry, or a short vector, means no gradient flows there. Null function: not

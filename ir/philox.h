@@ -11,10 +11,9 @@
 namespace grimace {
 
 inline std::array<uint32_t, 4> philox(uint64_t key, uint64_t counter_high, uint64_t counter_low) {
-  std::array<uint32_t, 4> c{static_cast<uint32_t>(counter_low),
-                            static_cast<uint32_t>(counter_low >> 32),
-                            static_cast<uint32_t>(counter_high),
-                            static_cast<uint32_t>(counter_high >> 32)};
+  std::array<uint32_t, 4> c{
+      static_cast<uint32_t>(counter_low), static_cast<uint32_t>(counter_low >> 32),
+      static_cast<uint32_t>(counter_high), static_cast<uint32_t>(counter_high >> 32)};
   auto k0 = static_cast<uint32_t>(key);
   auto k1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {

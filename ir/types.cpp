@@ -20,19 +20,27 @@ constexpr std::array<DTypeRow, 8> kRows{{{"f32", 4, true},
                                          {"i64", 8, false},
                                          {"u8", 1, false},
                                          {"bool", 1, false}}};
-const DTypeRow& row(DType dtype) { return kRows[static_cast<size_t>(dtype)]; }
+const DTypeRow& row(DType dtype) {
+  return kRows[static_cast<size_t>(dtype)];
+}
 
 }  // namespace
 
-std::string_view name_of(DType dtype) { return row(dtype).name; }
-int64_t size_of(DType dtype) { return row(dtype).size; }
-bool is_float(DType dtype) { return row(dtype).is_float; }
+std::string_view name_of(DType dtype) {
+  return row(dtype).name;
+}
+int64_t size_of(DType dtype) {
+  return row(dtype).size;
+}
+bool is_float(DType dtype) {
+  return row(dtype).is_float;
+}
 
 DType dtype_from(std::string_view name) {
   for (size_t i = 0; i < kRows.size(); ++i)
     if (kRows[i].name == name) return static_cast<DType>(i);
-  throw Error(cat("unknown element type '", name,
-                  "'; known are f32, bf16, f16, f64, i32, i64, u8, bool"));
+  throw Error(
+      cat("unknown element type '", name, "'; known are f32, bf16, f16, f64, i32, i64, u8, bool"));
 }
 
 Shape::Shape(std::span<const int64_t> dims) {
@@ -69,7 +77,9 @@ std::string to_string(const TensorType& type) {
   return cat(name_of(type.dtype), "[", to_string(type.shape), "]");
 }
 
-std::ostream& operator<<(std::ostream& out, DType dtype) { return out << name_of(dtype); }
+std::ostream& operator<<(std::ostream& out, DType dtype) {
+  return out << name_of(dtype);
+}
 std::ostream& operator<<(std::ostream& out, const Shape& shape) {
   return out << "[" << to_string(shape) << "]";
 }

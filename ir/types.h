@@ -14,9 +14,9 @@ namespace grimace {
 
 enum class DType : uint8_t { f32, bf16, f16, f64, i32, i64, u8, boolean };
 
-std::string_view name_of(DType dtype);           // "f32", ..., "bool"
-DType dtype_from(std::string_view name);         // Error on an unknown name
-int64_t size_of(DType dtype);                    // bytes per element
+std::string_view name_of(DType dtype);    // "f32", ..., "bool"
+DType dtype_from(std::string_view name);  // Error on an unknown name
+int64_t size_of(DType dtype);             // bytes per element
 bool is_float(DType dtype);
 
 constexpr int kMaxRank = 8;

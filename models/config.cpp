@@ -3,10 +3,15 @@
 #include "ir/error.h"
 
 namespace grimace {
+namespace {
+
+constexpr int64_t kMostBlocks = 1024;  // a hostile recipe must not build graphs without bound
+
+}  // namespace
 
 void validate(const ModelConfig& c) {
-  const auto positive = [](int64_t value, std::string_view what) {
-    check(value > 0 && value <= (1 << 20), "model: ", what, " must lie in 1..1048576; got ", value);
+  const auto positive = [](int64_t value, std::string_view what, int64_t most = 1 << 20) {
+    check(value > 0 && value <= most, "model: ", what, " must lie in 1..", most, "; got ", value);
   };
   positive(c.image, "the image size");
   positive(c.patch, "the patch size");
@@ -14,13 +19,15 @@ void validate(const ModelConfig& c) {
   positive(c.tubelet, "the tubelet size");
   positive(c.embed_dim, "the embedding width");
   positive(c.heads, "the number of heads");
-  positive(c.depth, "the encoder depth");
+  positive(c.depth, "the encoder depth", kMostBlocks);
   positive(c.decoder_dim, "the decoder width");
   positive(c.decoder_heads, "the number of decoder heads");
-  positive(c.decoder_depth, "the decoder depth");
+  positive(c.decoder_depth, "the decoder depth", kMostBlocks);
   positive(c.classes, "the number of classes");
   check(c.mlp_ratio > 0 && c.mlp_ratio <= 64, "model: the MLP ratio must lie in (0,64]; got ",
         c.mlp_ratio);
+  check(c.mlp_dim(c.embed_dim) > 0 && c.mlp_dim(c.decoder_dim) > 0, "model: an MLP ratio of ",
+        c.mlp_ratio, " leaves an MLP no width at all");
   check(c.image % c.patch == 0, "model: image size ", c.image,
         " is not a multiple of the patch size ", c.patch);
   check(c.frames % c.tubelet == 0, "model: ", c.frames,

@@ -11,8 +11,8 @@ struct TargetConfig {
   bool normalise = true;   // per cube and channel
   bool frame_diff = true;  // differences to the first frame of each group
   int64_t group = 2;       // frames per group
-  std::optional<double> diff_weight =
-      {};  // weight of the difference half of the loss; none: plain MSE
+  // Weight of the difference half of the loss; none: plain MSE.
+  std::optional<double> diff_weight = std::nullopt;
 };
 
 // Throws Error when the group does not divide the frames, cubes are too small to be normalised, or

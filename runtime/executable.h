@@ -12,11 +12,11 @@
 namespace grimace {
 
 struct ExecutableInfo {
-  std::string backend;    // "cpu f32, 2 threads"
+  std::string backend;           // "cpu f32, 2 threads"
   int64_t persistent_bytes = 0;  // inputs, params, states
   int64_t transient_bytes = 0;   // activations, reused
   int64_t lower_bound_bytes = 0;
-  int64_t private_bytes = 0;  // the backend's own: packed weights, scratch
+  int64_t private_bytes = 0;            // the backend's own: packed weights, scratch
   std::vector<std::string> slow_nodes;  // "op xN": nodes without a fast kernel on this backend
   int64_t peak_bytes() const { return persistent_bytes + transient_bytes + private_bytes; }
 };

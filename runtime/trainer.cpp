@@ -26,7 +26,9 @@ std::string checkpoint_name(const std::string& state) {
 }
 
 // Sums that a step starts from zero: nothing to keep between steps.
-bool is_scratch(const std::string& state) { return state.starts_with("accumulated."); }
+bool is_scratch(const std::string& state) {
+  return state.starts_with("accumulated.");
+}
 
 }  // namespace
 
@@ -159,15 +161,23 @@ TrainingSummary Trainer::run() {
         static_cast<double>(options_.batch_size * options_.accumulate) / seconds;
     const double wait = result.wait_seconds / seconds;
     if (metrics)
-      metrics->append({.step = step_, .epoch = epoch(), .loss = result.loss, .lr = lr,
-                       .grad_norm = result.grad_norm, .clips_per_s = clips_per_s,
+      metrics->append({.step = step_,
+                       .epoch = epoch(),
+                       .loss = result.loss,
+                       .lr = lr,
+                       .grad_norm = result.grad_norm,
+                       .clips_per_s = clips_per_s,
                        .data_wait = wait});
     const int64_t done_epoch = epoch();
     ++step_;
     if (timed_steps++ >= 0) timed_seconds += seconds;
-    progress.update({.step = step_, .steps = total, .epoch = done_epoch,
+    progress.update({.step = step_,
+                     .steps = total,
+                     .epoch = done_epoch,
                      .epochs = (total + steps_per_epoch_ - 1) / steps_per_epoch_,
-                     .loss = result.loss, .lr = lr, .clips_per_s = clips_per_s,
+                     .loss = result.loss,
+                     .lr = lr,
+                     .clips_per_s = clips_per_s,
                      .data_wait = wait});
     summary.loss = result.loss;
     summary.interrupted = options_.stop != nullptr && options_.stop->load();

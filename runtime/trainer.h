@@ -33,9 +33,9 @@ struct TrainerOptions {
 };
 
 struct TrainingSummary {
-  int64_t steps = 0;      // steps done in the whole run
-  int64_t skipped = 0;    // of them without an update, for a non-finite gradient
-  double loss = 0.0;      // of the last step
+  int64_t steps = 0;              // steps done in the whole run
+  int64_t skipped = 0;            // of them without an update, for a non-finite gradient
+  double loss = 0.0;              // of the last step
   double seconds_per_step = 0.0;  // mean, without the first
   bool interrupted = false;
 };

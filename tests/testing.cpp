@@ -10,7 +10,9 @@ namespace fs = std::filesystem;
 
 namespace grimace::testing {
 
-fs::path repository_dir() { return GRIMACE_SOURCE_DIR; }
+fs::path repository_dir() {
+  return GRIMACE_SOURCE_DIR;
+}
 
 std::optional<fs::path> shared_dir() {
   const fs::path dir = repository_dir() / ".." / "shared";

@@ -72,10 +72,8 @@ int run(const Options& options) {
   const Tensor video = load_video(options.clip, recipe, options.seed);
   PhiloxStream random(options.seed, stream_id("mask"));
   const std::vector<uint8_t> drawn = MaskGenerator(mask_config(recipe)).draw(random);
-  const Tensor mask =
-      Tensor::from<uint8_t>({1, static_cast<int64_t>(drawn.size())}, drawn);
-  const Tensor prediction =
-      predict(options, recipe, SafetensorsFile(source.file), video, mask);
+  const Tensor mask = Tensor::from<uint8_t>({1, static_cast<int64_t>(drawn.size())}, drawn);
+  const Tensor prediction = predict(options, recipe, SafetensorsFile(source.file), video, mask);
   const ReconstructionOptions picture = picture_options(recipe);
   const auto size = static_cast<int>(recipe.model.image);
   const auto frames = static_cast<int>(recipe.model.frames);

@@ -44,9 +44,9 @@ nlohmann::json to_json(const std::string& file, const GoldenReport& report) {
                     {"limit", row.limit},
                     {"measure", row.measure},
                     {"ok", row.ok()}});
-  return {{"file", file},       {"kind", report.kind},
-          {"ok", report.ok()},  {"backend", report.backend},
-          {"rows", rows},       {"slow_nodes", report.slow_nodes}};
+  return {{"file", file},      {"kind", report.kind},
+          {"ok", report.ok()}, {"backend", report.backend},
+          {"rows", rows},      {"slow_nodes", report.slow_nodes}};
 }
 
 int run(const Options& options) {
@@ -63,8 +63,7 @@ int run(const Options& options) {
     else
       print_table(path, report);
   }
-  if (options.json)
-    std::printf("%s\n", (all.size() == 1 ? all[0] : all).dump(2).c_str());
+  if (options.json) std::printf("%s\n", (all.size() == 1 ? all[0] : all).dump(2).c_str());
   return ok ? 0 : 1;
 }
 

@@ -7,9 +7,12 @@ namespace grimace {
 GoldenLimits golden_limits(Precision precision, const std::string& kind) {
   const bool pretrain = kind == "pretrain";
   switch (precision) {
-    case Precision::f64: return {1e-6, 1e-6, 1e-6, 1e-6, 1e-4, 1e-9, 1e-7, 1e-6, 1e-6};
-    case Precision::f32: return {5e-6, 1e-6, 5e-5, 1e-5, 1e-4, 1e-6, 1e-7, 1e-4, 0.2};
-    case Precision::bf16: break;
+    case Precision::f64:
+      return {1e-6, 1e-6, 1e-6, 1e-6, 1e-4, 1e-9, 1e-7, 1e-6, 1e-6};
+    case Precision::f32:
+      return {5e-6, 1e-6, 5e-5, 1e-5, 1e-4, 1e-6, 1e-7, 1e-4, 0.2};
+    case Precision::bf16:
+      break;
   }
   return {2e-2, pretrain ? 2.5e-3 : 8e-3, 6e-2, 2e-2, 1e-2, 6e-4, 1e-7, 0.0, 0.0};
 }
@@ -59,8 +62,7 @@ std::vector<GoldenRow> compare_gradients(const std::vector<NamedPair>& pairs,
     else
       rows.push_back({pairs[i].name, d.error / d.norm, limits.gradient});
   }
-  if (!pairs.empty())
-    rows.push_back({"all gradients", total.error / total.norm, limits.gradients});
+  if (!pairs.empty()) rows.push_back({"all gradients", total.error / total.norm, limits.gradients});
   return rows;
 }
 

@@ -7,15 +7,15 @@ namespace grimace {
 
 // Limits by precision. float32 and bf16 have published values; f64 is limited by storage in f32.
 struct GoldenLimits {
-  double output;      // outputs, targets, intermediates
+  double output;  // outputs, targets, intermediates
   double loss;
-  double gradient;    // one tensor
-  double gradients;   // all as one vector
+  double gradient;        // one tensor
+  double gradients;       // all as one vector
   double small_share;     // a gradient whose norm is below this share of the total ...
   double small_absolute;  // ... is compared absolutely, with this times the total
-  double constant;    // position tables
-  double parameter;   // after optimizer steps, largest single error
-  double flat;        // targets of cubes without contrast, largest single error
+  double constant;        // position tables
+  double parameter;       // after optimizer steps, largest single error
+  double flat;            // targets of cubes without contrast, largest single error
 };
 GoldenLimits golden_limits(Precision precision, const std::string& kind);
 

@@ -85,8 +85,8 @@ void read_model(const json& object, const std::string& where, GoldenConfig& conf
   keys.read("decoder_dim", m.decoder_dim);
   keys.read("decoder_heads", m.decoder_heads);
   keys.read("decoder_depth", m.decoder_depth);
-  m.encoder = keys.choice("attn_type", "local_global", "joint") ? Encoder::joint
-                                                                : Encoder::local_global;
+  m.encoder =
+      keys.choice("attn_type", "local_global", "joint") ? Encoder::joint : Encoder::local_global;
   keys.read("region", m.region);
   keys.read("num_classes", m.classes);
   std::string token = m.encoder == Encoder::joint ? "org" : "region";

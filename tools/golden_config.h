@@ -6,8 +6,8 @@
 #include <string>
 
 #include "autodiff/train_step.h"
-#include "models/masked_autoencoder.h"
 #include "models/classifier.h"
+#include "models/masked_autoencoder.h"
 #include "models/parameters.h"
 #include "runtime/safetensors.h"
 

@@ -92,8 +92,8 @@ void GoldenChecker::finetune() {
 void GoldenChecker::optimizer() {
   Graph graph;
   Builder b(graph);
-  const PretrainModel model = build_pretrain(
-      b, config_.model, {}, {.batch = config_.batch, .visible = visible_tokens()});
+  const PretrainModel model =
+      build_pretrain(b, config_.model, {}, {.batch = config_.batch, .visible = visible_tokens()});
   graph.add_output("forward_loss", model.loss);
   run_passes(graph, forward_passes());
   const Value forward_loss = graph.find_output("forward_loss");

@@ -62,9 +62,8 @@ void GoldenChecker::target_row(const std::string& name) {
         expected.shape(), "; the model has ", computed.shape());
   // Flat cubes, and cubes that are differences to one in an earlier time step, are compared apart.
   const int64_t frame_tokens = config_.model.grid()[1] * config_.model.grid()[2];
-  const int64_t span = target.frame_diff
-                           ? std::max<int64_t>(target.group / config_.model.tubelet, 1)
-                           : 1;
+  const int64_t span =
+      target.frame_diff ? std::max<int64_t>(target.group / config_.model.tubelet, 1) : 1;
   const auto values = static_cast<size_t>(config_.model.pixels_per_cube());
   double worst_flat = 0.0;
   bool any_flat = false;

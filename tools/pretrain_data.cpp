@@ -47,8 +47,8 @@ ClipConfig clip_config(const Recipe& recipe, const ListFile& list) {
 
 std::unique_ptr<BatchSource> training_batches(const Recipe& recipe, ListFile list) {
   check(recipe.optim.batch_size % recipe.data.num_samples == 0, "optim.batch_size ",
-        recipe.optim.batch_size, " is not a multiple of data.num_samples ",
-        recipe.data.num_samples, ": a batch holds that many clips of each video");
+        recipe.optim.batch_size, " is not a multiple of data.num_samples ", recipe.data.num_samples,
+        ": a batch holds that many clips of each video");
   PretrainDataConfig config;
   config.clip = clip_config(recipe, list);
   config.mask = mask_config(recipe);

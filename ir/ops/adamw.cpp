@@ -21,8 +21,8 @@ std::vector<TensorType> infer(const Node& n) {
               " is ", n.in(i));
   const TensorType scalar{p.dtype, {}};
   n.require(n.in(4) == scalar && n.in(5) == scalar && n.in(6) == scalar,
-            "lr, weight_decay and scale must be ", scalar, "; got ", n.in(4), ", ", n.in(5), " and ",
-            n.in(6));
+            "lr, weight_decay and scale must be ", scalar, "; got ", n.in(4), ", ", n.in(5),
+            " and ", n.in(6));
   n.require(n.in(7) == TensorType{DType::i64, {}} && n.in(8) == TensorType{DType::boolean, {}},
             "step must be i64[] and apply bool[]; got ", n.in(7), " and ", n.in(8));
   return {p, p, p};

@@ -10,8 +10,7 @@ std::vector<TensorType> infer(const Node& n) {
   const Shape shape(n.integers("shape"));
   const Shape& x = n.in(0).shape;
   bool ok = x.rank() <= shape.rank();
-  for (int axis = 1; ok && axis <= x.rank(); ++axis)
-    ok = x[-axis] == 1 || x[-axis] == shape[-axis];
+  for (int axis = 1; ok && axis <= x.rank(); ++axis) ok = x[-axis] == 1 || x[-axis] == shape[-axis];
   n.require(ok, "cannot broadcast ", n.in(0), " to ", shape);
   return {{n.in(0).dtype, shape}};
 }

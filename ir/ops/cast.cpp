@@ -7,7 +7,9 @@ namespace {
 
 using namespace ops;
 
-std::vector<TensorType> infer(const Node& n) { return {{n.dtype("to"), n.in(0).shape}}; }
+std::vector<TensorType> infer(const Node& n) {
+  return {{n.dtype("to"), n.in(0).shape}};
+}
 
 std::vector<Value> grad(Builder& b, const Node& n, std::span<const Value> dy) {
   if (!is_float(n.in(0).dtype)) return {};
@@ -17,11 +19,16 @@ std::vector<Value> grad(Builder& b, const Node& n, std::span<const Value> dy) {
 template <typename Visit>
 void with_any(DType dtype, Visit&& visit) {
   switch (dtype) {
-    case DType::i32: return visit(int32_t{});
-    case DType::i64: return visit(int64_t{});
-    case DType::u8: return visit(uint8_t{});
-    case DType::boolean: return visit(bool{});
-    default: return with_float(dtype, visit);
+    case DType::i32:
+      return visit(int32_t{});
+    case DType::i64:
+      return visit(int64_t{});
+    case DType::u8:
+      return visit(uint8_t{});
+    case DType::boolean:
+      return visit(bool{});
+    default:
+      return with_float(dtype, visit);
   }
 }
 

@@ -18,11 +18,16 @@ void reference(const Node& n, std::span<const ConstView>, std::span<const View> 
     std::fill(y.begin(), y.end(), static_cast<T>(value));
   };
   switch (n.out().dtype) {
-    case DType::i32: return fill(int32_t{});
-    case DType::i64: return fill(int64_t{});
-    case DType::u8: return fill(uint8_t{});
-    case DType::boolean: return fill(bool{});
-    default: return with_float(n.out().dtype, fill);
+    case DType::i32:
+      return fill(int32_t{});
+    case DType::i64:
+      return fill(int64_t{});
+    case DType::u8:
+      return fill(uint8_t{});
+    case DType::boolean:
+      return fill(bool{});
+    default:
+      return with_float(n.out().dtype, fill);
   }
 }
 

@@ -7,7 +7,9 @@ namespace {
 
 using namespace ops;
 
-bool shared_table(const Node& n) { return n.in(0).shape.rank() == 2; }
+bool shared_table(const Node& n) {
+  return n.in(0).shape.rank() == 2;
+}
 
 std::vector<TensorType> infer(const Node& n) {
   const TensorType& x = n.in(0);
@@ -15,8 +17,8 @@ std::vector<TensorType> infer(const Node& n) {
   n.require(x.shape.rank() == 2 || x.shape.rank() == 3, "x must be [B,R,C] or [R,C]; got ", x);
   n.require(index.dtype == DType::i32 && index.shape.rank() == 2, "index must be i32[BxK]; got ",
             index);
-  n.require(shared_table(n) || x.shape[0] == index.shape[0], "x and index differ in batch size: ",
-            x, " and ", index);
+  n.require(shared_table(n) || x.shape[0] == index.shape[0],
+            "x and index differ in batch size: ", x, " and ", index);
   return {{x.dtype, {index.shape[0], index.shape[1], x.shape[-1]}}};
 }
 

@@ -11,10 +11,14 @@ namespace grimace::ops {
 template <typename Visit>
 void with_word(int64_t size, Visit&& visit) {
   switch (size) {
-    case 1: return visit(uint8_t{});
-    case 2: return visit(uint16_t{});
-    case 4: return visit(uint32_t{});
-    default: return visit(uint64_t{});
+    case 1:
+      return visit(uint8_t{});
+    case 2:
+      return visit(uint16_t{});
+    case 4:
+      return visit(uint32_t{});
+    default:
+      return visit(uint64_t{});
   }
 }
 

@@ -1,5 +1,5 @@
-// y uniform in [0, 1), 24 bits, a pure function of (seed, step, site, element): Philox with key seed
-// and counter (site, step, element / 4). seed and step are i64 scalars.
+// y uniform in [0, 1), 24 bits, a pure function of (seed, step, site, element): Philox with key
+// seed and counter (site, step, element / 4). seed and step are i64 scalars.
 #include "ir/ops/elementwise.h"
 #include "ir/philox.h"
 

@@ -40,8 +40,7 @@ void reference(const Node& n, std::span<const ConstView> in, std::span<const Vie
     const auto x = in[0].as<T>();
     const auto y = out[0].as<T>();
     std::fill(y.begin(), y.end(), T{0});
-    for_each_broadcast<1>(n.in(0).shape, {kept},
-                          [&](size_t i, const auto& o) { y[o[0]] += x[i]; });
+    for_each_broadcast<1>(n.in(0).shape, {kept}, [&](size_t i, const auto& o) { y[o[0]] += x[i]; });
   });
 }
 

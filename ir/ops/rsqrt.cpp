@@ -15,7 +15,7 @@ struct F {
   }
 };
 
-std::vector<Value> grad(Builder& , const Node& n, std::span<const Value> dy) {
+std::vector<Value> grad(Builder&, const Node& n, std::span<const Value> dy) {
   return {dy[0] * -0.5 * n.result() * n.result() * n.result()};
 }
 

@@ -1,5 +1,5 @@
-// y = zeros [B,rows,C], then y[b, index[b,k], :] += x[b,k,:]; with `shared` one table [rows,C] takes
-// the rows of the whole batch. x [B,K,C], index i32 [B,K]. Adds in rising (b,k) order.
+// y = zeros [B,rows,C], then y[b, index[b,k], :] += x[b,k,:]; with `shared` one table [rows,C]
+// takes the rows of the whole batch. x [B,K,C], index i32 [B,K]. Adds in rising (b,k) order.
 #include "ir/ops/rows.h"
 
 namespace grimace {

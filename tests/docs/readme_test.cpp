@@ -1,6 +1,7 @@
 // What the README says is so: its C++ example compiles and runs, and its files are there.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <regex>
 
 #include "tests/docs/cpp_api_example.h"
@@ -35,7 +36,7 @@ TEST(Docs, link_to_files_that_exist) {
   std::vector<std::filesystem::path> pages{root / "README.md"};
   for (const auto& entry : std::filesystem::directory_iterator(root / "docs"))
     if (entry.path().extension() == ".md") pages.push_back(entry.path());
-  const std::regex link(R"(\]\(([^)#:]+)(#[^)]*)?\))");
+  const std::regex link(R"(\]\(([^)#:\s]+)(#[^)]*)?\))");
   int links = 0;
   for (const auto& path : pages) {
     const std::string text = testing::page(std::filesystem::relative(path, root));

@@ -44,10 +44,12 @@ TEST(ModelConfig, wants_every_size_within_limits) {
       {&ModelConfig::decoder_heads, "the number of decoder heads"},
       {&ModelConfig::decoder_depth, "the decoder depth"},
       {&ModelConfig::classes, "the number of classes"}};
-  for (const auto& [size, name] : sizes)
-    for (const int64_t wrong : {int64_t{0}, int64_t{-3}, int64_t{1'048'577}})
+  for (const auto& [size, name] : sizes) {
+    const int64_t most = name.ends_with("depth") ? 1024 : 1'048'576;
+    for (const int64_t wrong : {int64_t{0}, int64_t{-3}, most + 1})
       EXPECT_EQ(refusal([&](ModelConfig& c) { c.*size = wrong; }),
-                cat("model: ", name, " must lie in 1..1048576; got ", wrong));
+                cat("model: ", name, " must lie in 1..", most, "; got ", wrong));
+  }
 }
 
 TEST(ModelConfig, wants_sizes_that_divide_each_other) {
@@ -65,6 +67,8 @@ TEST(ModelConfig, wants_rates_within_limits) {
   for (const double wrong : {0.0, -1.0, 64.5, std::nan("")})
     EXPECT_EQ(refusal([&](ModelConfig& c) { c.mlp_ratio = wrong; }),
               cat("model: the MLP ratio must lie in (0,64]; got ", wrong));
+  EXPECT_EQ(refusal([](ModelConfig& c) { c.mlp_ratio = 0.001; }),
+            "model: an MLP ratio of 0.001 leaves an MLP no width at all");
   for (const double wrong : {-0.1, 1.0, std::nan("")})
     EXPECT_EQ(refusal([&](ModelConfig& c) { c.drop_path = wrong; }),
               cat("model: drop path must lie in [0,1); got ", wrong));
