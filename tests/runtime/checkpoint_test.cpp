@@ -209,8 +209,11 @@ TEST(Checkpoint, killed_at_any_moment_of_saving_a_run_resumes) {
       for (const float value : tensor.as<float>())
         ASSERT_EQ(value, static_cast<float>(last_step)) << name;
     }
-    EXPECT_LE(list_checkpoints(dir.path()).size(), 3u);
   }
+  // Kills between a rename and the deletions leave older checkpoints; the next whole save clears
+  // them.
+  save(dir.path(), last_step + 1, 2, kRows);
+  EXPECT_EQ(list_checkpoints(dir.path()).size(), 2u);
   EXPECT_GT(last_step, 1);
   RecordProperty("interrupted_writes", interrupted);
   EXPECT_GT(interrupted, kKills / 10) << "too few kills hit a write to prove anything";
