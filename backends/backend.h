@@ -28,8 +28,10 @@ class Backend {
   // Whether a fast kernel exists; a node without one runs its reference kernel and is named in
   // ExecutableInfo::slow_nodes.
   virtual bool supports(const Node& node) const = 0;
-  // Rewrites a copy of the graph for this backend and precision, plans and prepares it. Error when
-  // the precision is not supported.
+  // A copy of the graph, rewritten for this backend and precision. Error when the precision is not
+  // supported.
+  virtual std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const = 0;
+  // Lowers, plans and prepares the graph.
   virtual std::unique_ptr<Executable> compile(const Graph& graph,
                                               const CompileOptions& options) = 0;
 };

@@ -3,11 +3,11 @@
 // --threads=N, --clock=wall|cpu.
 #include <algorithm>
 #include <cstring>
-#include <thread>
 
 #include "backends/backend.h"
 #include "bench/bench.h"
 #include "bench/op_table.h"
+#include "tools/peaks.h"
 
 namespace grimace::bench {
 namespace {
@@ -21,13 +21,6 @@ constexpr int kSamples = 31;
 struct Options {
   Timing timing;
   bool flushed = false;
-};
-
-// The best that the machine was seen to do at the start of this run.
-struct Peak {
-  double f32_flops = 0.0, bf16_flops = 0.0;  // per second, large products
-  double bytes = 0.0;                        // per second, a large copy: read plus written
-  double flops(DType dtype) const { return dtype == DType::bf16 ? bf16_flops : f32_flops; }
 };
 
 // One node compiled for a backend, with its inputs.
@@ -97,59 +90,17 @@ void flush_caches() {
   benchmark::DoNotOptimize(data);
 }
 
-double best_seconds(const Timing& timing, const std::function<void()>& work) {
-  constexpr int kTimes = 15;
-  work();
-  double best = timing.seconds_of(work);
-  for (int i = 1; i < kTimes; ++i) best = std::min(best, timing.seconds_of(work));
-  return best;
-}
-
-double product_flops(Backend& backend, const Timing& timing, DType dtype) {
-  const InputSpec a{{dtype, {4096, 1024}}};
-  const InputSpec b{{dtype, {1024, 4096}}};
-  Op product({&op_matmul, {a, b}, {}, {}}, backend, timing.threads);
-  return static_cast<double>(flops_of(product.node())) /
-         best_seconds(timing, [&] { product.run(); });
-}
-
-// The calling thread copies one share, so that the cpu clock sees a copy by one thread.
-double copy_bytes(const Timing& timing) {
-  constexpr size_t kBytes = size_t{256} << 20;
-  const size_t count = timing.threads > 0 ? static_cast<size_t>(timing.threads)
-                                          : std::max(1u, std::thread::hardware_concurrency());
-  const size_t share = kBytes / count;
-  const std::vector<char> from(kBytes, 1);
-  std::vector<char> to(kBytes);
-  const auto copy = [&](size_t i) { std::memcpy(&to[i * share], &from[i * share], share); };
-  const double seconds = best_seconds(timing, [&] {
-    std::vector<std::jthread> workers;
-    for (size_t i = 1; i < count; ++i) workers.emplace_back(copy, i);
-    copy(0);
-  });
-  return 2.0 * static_cast<double>(share * count) / seconds;
-}
-
-Peak measure_peak(Backend& backend, const Timing& timing) {
-  return {.f32_flops = product_flops(backend, timing, DType::f32),
-          .bf16_flops = product_flops(backend, timing, DType::bf16),
-          .bytes = copy_bytes(timing)};
-}
-
 // Rates at the median, and how near it comes to the time that the slower of the two peaks allows.
-void report_rates(benchmark::State& state, const Op& op, const Peak& peak, double seconds) {
-  const auto flops = static_cast<double>(flops_of(op.node()));
-  const auto bytes = static_cast<double>(bytes_of(op.node()));
-  const double compute = flops / peak.flops(op.node().in(0).dtype);
-  const double memory = bytes / peak.bytes;
-  state.counters["GFLOP/s"] = flops / seconds * 1e-9;
-  state.counters["GB/s"] = bytes / seconds * 1e-9;
-  state.counters["peak_%"] = std::max(compute, memory) / seconds * 100.0;
-  state.SetLabel(cat(compute > memory ? "of compute" : "of memory",
+void report_rates(benchmark::State& state, const Op& op, const Peaks& peaks, double seconds) {
+  const Roofline least = roofline_of(op.node(), peaks);
+  state.counters["GFLOP/s"] = static_cast<double>(flops_of(op.node())) / seconds * 1e-9;
+  state.counters["GB/s"] = static_cast<double>(bytes_of(op.node())) / seconds * 1e-9;
+  state.counters["peak_%"] = least.seconds() / seconds * 100.0;
+  state.SetLabel(cat(least.compute > least.memory ? "of compute" : "of memory",
                      op.has_fast_kernel() ? "" : ", no fast kernel"));
 }
 
-void run_row(benchmark::State& state, const OpRow& row, Backend& backend, const Peak& peak,
+void run_row(benchmark::State& state, const OpRow& row, Backend& backend, const Peaks& peaks,
              const Options& options) {
   Op op(row.op_case, backend, options.timing.threads);
   const double error = op.first_run_error();
@@ -163,7 +114,7 @@ void run_row(benchmark::State& state, const OpRow& row, Backend& backend, const 
     seconds.push_back(options.timing.seconds_of([&] { op.run(); }));
     state.SetIterationTime(seconds.back());
   }
-  report_rates(state, op, peak, report_times(state, seconds).median);
+  report_rates(state, op, peaks, report_times(state, seconds).median);
 }
 
 void define(int& argc, char** argv) {
@@ -174,18 +125,20 @@ void define(int& argc, char** argv) {
   for (const std::string& name : backend_names()) {
     if (name == "reference") continue;
     const std::shared_ptr<Backend> backend = make_backend(name);
-    const Peak peak = measure_peak(*backend, options.timing);
+    const Peaks peaks = measure_peaks(*backend, options.timing.threads, [&](const auto& work) {
+      return options.timing.seconds_of(work);
+    });
     const Op probe({&op_neg, {InputSpec{{DType::f32, {1}}}}, {}, {}}, *backend,
                    options.timing.threads);
     benchmark::AddCustomContext(name, probe.backend_text());
-    for (const auto& [what, value] : {std::pair{" peak f32 GFLOP/s", peak.f32_flops},
-                                      {" peak bf16 GFLOP/s", peak.bf16_flops},
-                                      {" peak GB/s", peak.bytes}})
+    for (const auto& [what, value] : {std::pair{" peak f32 GFLOP/s", peaks.f32_flops},
+                                      {" peak bf16 GFLOP/s", peaks.bf16_flops},
+                                      {" peak GB/s", peaks.bytes}})
       benchmark::AddCustomContext(name + what, cat(value * 1e-9));
     for (const OpRow& row : op_table())
       benchmark::RegisterBenchmark(
           (row.name + "/" + name).c_str(),
-          [=](benchmark::State& state) { run_row(state, row, *backend, peak, options); })
+          [=](benchmark::State& state) { run_row(state, row, *backend, peaks, options); })
           ->UseManualTime()
           ->Iterations(kSamples)
           ->Unit(benchmark::kMillisecond);

@@ -6,10 +6,9 @@
 
 #include "backends/backend.h"
 #include "bench/bench.h"
-#include "data/masks.h"
 #include "ir/op_def.h"
-#include "models/parameters.h"
 #include "tests/testing.h"
+#include "tools/random_step.h"
 #include "tools/recipe_model.h"
 
 namespace grimace::bench {
@@ -31,38 +30,11 @@ double limit_of(Precision precision) {
   return precision == Precision::bf16 ? 2e-2 : 1e-4;
 }
 
-Tensor random_video(const Shape& shape) {
-  PhiloxStream random(0, stream_id("video"));
-  Tensor video(DType::f32, shape);
-  for (float& pixel : video.as<float>()) pixel = static_cast<float>(random.normal());
-  return video;
-}
-
-Tensor random_masks(const Recipe& recipe, const Shape& shape) {
-  const MaskGenerator generator(mask_config(recipe));
-  PhiloxStream random(0, stream_id("mask"));
-  std::vector<uint8_t> masks;
-  for (int64_t clip = 0; clip < shape[0]; ++clip) {
-    const std::vector<uint8_t> mask = generator.draw(random);
-    masks.insert(masks.end(), mask.begin(), mask.end());
-  }
-  return Tensor::from<uint8_t>(shape, masks);
-}
-
 // The step of a recipe on one backend, initialised as a run is.
 std::unique_ptr<Executable> compile_step(const Recipe& recipe, Backend& backend,
                                          const CompileOptions& options) {
   auto step = backend.compile(*training_graph(recipe), options);
-  for (const ParamSpec& spec : pretrain_parameters(model_config(recipe))) {
-    Tensor values(DType::f32, spec.shape);
-    initialise(spec, 0, values.as<float>());
-    step->write(spec.name, values.view());
-  }
-  const auto shape_of = [&](const char* name) { return step->graph().find_input(name).shape(); };
-  step->write("video", random_video(shape_of("video")).view());
-  step->write("mask", random_masks(recipe, shape_of("mask")).view());
-  for (const auto& [name, value] : {std::pair{"lr", 1e-4f}, {"weight_decay", 0.05f}})
-    step->write(name, {{DType::f32, {}}, &value});
+  write_random_step(*step, recipe);
   return step;
 }
 

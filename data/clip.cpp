@@ -25,16 +25,6 @@ PixelTable make_pixel_table() {
   return table;
 }
 
-// Spreads one image over the three colour planes; planes of a colour are `plane_stride` apart.
-void normalise(const Image& image, float* out, int64_t plane_stride) {
-  static const PixelTable table = make_pixel_table();
-  const size_t pixels = image.rgb.size() / 3;
-  for (size_t c = 0; c < 3; ++c) {
-    float* plane = out + static_cast<int64_t>(c) * plane_stride;
-    for (size_t i = 0; i < pixels; ++i) plane[i] = table[c][image.rgb[i * 3 + c]];
-  }
-}
-
 // A box inside another, in the coordinates of the frame.
 Box within(const Box& outer, const Box& inner) {
   return {outer.x + inner.x, outer.y + inner.y, inner.width, inner.height};
@@ -47,6 +37,15 @@ void validate(const ClipConfig& config) {
   check_range("the sampling rate", config.sampling_rate, 1, 1024);
   check_range("the image size", config.image_size, 8, 2048);
   check_range("num_samples", config.num_samples, 1, 64);
+}
+
+void normalise(const Image& image, float* out, int64_t plane_stride) {
+  static const PixelTable table = make_pixel_table();
+  const size_t pixels = image.rgb.size() / 3;
+  for (size_t c = 0; c < 3; ++c) {
+    float* plane = out + static_cast<int64_t>(c) * plane_stride;
+    for (size_t i = 0; i < pixels; ++i) plane[i] = table[c][image.rgb[i * 3 + c]];
+  }
 }
 
 bool names_voxceleb2(const std::filesystem::path& list) {

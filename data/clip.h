@@ -28,6 +28,9 @@ struct ClipConfig {
 constexpr std::array<float, 3> kPixelMean{0.485f, 0.456f, 0.406f};
 constexpr std::array<float, 3> kPixelStd{0.229f, 0.224f, 0.225f};
 
+// Spreads one image over three colour planes, normalised; planes are `plane_stride` floats apart.
+void normalise(const Image& image, float* out, int64_t plane_stride);
+
 void validate(const ClipConfig& config);  // Error naming the value out of range
 
 // Whether the list's path contains "voxceleb2" in any case.

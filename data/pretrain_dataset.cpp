@@ -1,26 +1,16 @@
 #include "data/pretrain_dataset.h"
 
 #include <algorithm>
-#include <map>
-#include <mutex>
-#include <numeric>
-#include <optional>
 #include <utility>
 #include <vector>
 
+#include "data/clip_picker.h"
 #include "data/prefetcher.h"
 #include "data/random.h"
 #include "ir/error.h"
 
 namespace grimace {
 namespace {
-
-using Order = std::vector<int64_t>;
-
-struct Unreadable {
-  int64_t clip = 0;
-  std::string reason;
-};
 
 struct MadeBatch {
   Batch batch;
@@ -29,14 +19,7 @@ struct MadeBatch {
 
 void check_settings(const ListFile& list, const PretrainDataConfig& config) {
   validate(config.clip);
-  check(config.batch_size >= 1, "the batch size must be at least 1; got ", config.batch_size);
-  check(config.workers >= 0 && config.workers <= 256, "workers must be in 0..256; got ",
-        config.workers);
-  check(config.decode_threads >= 1 && config.decode_threads <= 64,
-        "decoding threads must be in 1..64; got ", config.decode_threads);
-  check(config.prefetch >= 1, "prefetched batches must be at least 1; got ", config.prefetch);
-  check(config.max_bad >= 0 && config.max_bad <= 1, "max-bad must be between 0 and 1; got ",
-        config.max_bad);
+  check_loading(config);
   check(std::ssize(list.entries) >= config.batch_size, list.file.string(), ": ",
         list.entries.size(), " clips are fewer than a batch of ", config.batch_size,
         "; lower the batch size");
@@ -51,22 +34,18 @@ class PretrainDataset::Maker {
       : list_((check_settings(list, config), std::move(list))),
         config_(config),
         masks_(config.mask),
+        picker_(std::ssize(list_.entries), config.seed),
+        bad_(list_, config.max_bad),
         prefetcher_({.parts = config.batch_size,
                      .start = [this](int64_t) { return start(); },
                      .fill = [this](MadeBatch& made, int64_t number,
                                     int64_t part) { fill(made, number, part); }},
                     config.workers, config.prefetch) {}
 
-  const ListFile& list() const { return list_; }
   const PretrainDataConfig& config() const { return config_; }
+  BadClips& bad() { return bad_; }
   Prefetcher<MadeBatch>& prefetcher() { return prefetcher_; }
-  int64_t clip_count() const { return std::ssize(list_.entries); }
-  int64_t batches_per_epoch() const { return clip_count() / config_.batch_size; }
-
-  bool too_many(int64_t bad) const {
-    return bad >= clip_count() ||
-           static_cast<double>(bad) > config_.max_bad * static_cast<double>(clip_count());
-  }
+  int64_t batches_per_epoch() const { return std::ssize(list_.entries) / config_.batch_size; }
 
  private:
   MadeBatch start() const {
@@ -88,16 +67,12 @@ class PretrainDataset::Maker {
     const auto values = static_cast<size_t>(config_.clip.num_samples * clip_values(config_.clip));
     const auto out =
         made.batch.at("video").as<float>().subspan(static_cast<size_t>(part) * values, values);
-    auto& unreadable = made.unreadable[static_cast<size_t>(part)];
-    std::set<int64_t> failed;
-    // Where too many fail, next() says so.
-    for (int64_t attempt = 0; failed.empty() || !too_many(std::ssize(failed)); ++attempt) {
-      const int64_t clip = choose(epoch, index, attempt);
-      auto random = data_stream(config_.seed, "clip", epoch, index, attempt);
-      const auto reason = load(clip, random, out);
-      if (!reason) return;
-      if (failed.insert(clip).second) unreadable.push_back({clip, *reason});
-    }
+    made.unreadable[static_cast<size_t>(part)] =
+        picker_.fill(epoch, index, bad_, [&](int64_t clip, int64_t attempt) {
+          auto random = data_stream(config_.seed, "clip", epoch, index, attempt);
+          load_clips(list_.entries[static_cast<size_t>(clip)].path, config_.decode_threads,
+                     config_.clip, random, out);
+        });
   }
 
   void fill_mask(Tensor& masks, int64_t epoch, int64_t index, int64_t part) const {
@@ -108,53 +83,12 @@ class PretrainDataset::Maker {
       std::copy(mask.begin(), mask.end(), masks.as<uint8_t>().begin() + row * std::ssize(mask));
   }
 
-  // The clip at this place of the epoch's order, or a replacement for it.
-  int64_t choose(int64_t epoch, int64_t index, int64_t attempt) {
-    if (attempt == 0) return (*order(epoch))[static_cast<size_t>(index)];
-    auto random = data_stream(config_.seed, "replacement", epoch, index, attempt);
-    return static_cast<int64_t>(random.below(static_cast<uint64_t>(clip_count())));
-  }
-
-  std::shared_ptr<const Order> order(int64_t epoch) {
-    const std::lock_guard lock(mutex_);
-    auto& order = orders_[epoch];
-    if (!order) {
-      Order shuffled(static_cast<size_t>(clip_count()));
-      std::iota(shuffled.begin(), shuffled.end(), int64_t{0});
-      auto random = data_stream(config_.seed, "shuffle", epoch, 0);
-      shuffle(std::span(shuffled), random);
-      order = std::make_shared<const Order>(std::move(shuffled));
-    }
-    const auto result = order;
-    constexpr size_t kKept = 3;  // prefetching is rarely further than the next epoch
-    while (orders_.size() > kKept)
-      orders_.erase(orders_.begin()->first == epoch ? std::prev(orders_.end()) : orders_.begin());
-    return result;
-  }
-
-  // The reason why the clip cannot be used, or nothing when it was written to `out`.
-  std::optional<std::string> load(int64_t clip, PhiloxStream& random, std::span<float> out) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (const auto known = known_bad_.find(clip); known != known_bad_.end()) return known->second;
-    }
-    try {
-      load_clips(list_.entries[static_cast<size_t>(clip)].path, config_.decode_threads,
-                 config_.clip, random, out);
-      return std::nullopt;
-    } catch (const Error& error) {
-      const std::lock_guard lock(mutex_);
-      return known_bad_.emplace(clip, error.what()).first->second;
-    }
-  }
-
   const ListFile list_;
   const PretrainDataConfig config_;
   const MaskGenerator masks_;
-  std::mutex mutex_;
-  std::map<int64_t, std::shared_ptr<const Order>> orders_;
-  std::map<int64_t, std::string> known_bad_;  // clip -> reason, so that none is opened twice
-  Prefetcher<MadeBatch> prefetcher_;          // last: its threads use all of the above
+  ClipPicker picker_;
+  BadClips bad_;
+  Prefetcher<MadeBatch> prefetcher_;  // last: its threads use all of the above
 };
 
 PretrainDataset::PretrainDataset(ListFile list, const PretrainDataConfig& config)
@@ -172,21 +106,14 @@ void PretrainDataset::seek(int64_t epoch, int64_t batch) {
   maker_->prefetcher().seek(epoch * batches_per_epoch() + batch);
 }
 
+const std::set<int64_t>& PretrainDataset::bad_clips() const {
+  return maker_->bad().reported();
+}
+
 Batch PretrainDataset::next() {
   MadeBatch made = maker_->prefetcher().next();
-  const ListFile& list = maker_->list();
-  const auto& warn = maker_->config().warn;
-  for (const auto& place : made.unreadable) {
-    for (const Unreadable& clip : place) {
-      if (!bad_.insert(clip.clip).second) continue;
-      const std::string where = list.place(list.entries[static_cast<size_t>(clip.clip)]);
-      check(!maker_->too_many(std::ssize(bad_)), where, ": ", bad_.size(), " of ",
-            list.entries.size(), " clips are unreadable, more than --max-bad ",
-            maker_->config().max_bad, " allows; the last: ", clip.reason, "; grimace data check ",
-            list.file.string(), " names all");
-      if (warn) warn(cat(where, ": this clip is replaced by another: ", clip.reason));
-    }
-  }
+  for (const auto& clips : made.unreadable)
+    maker_->bad().report(clips, "this clip is replaced by another", maker_->config().warn);
   return std::move(made.batch);
 }
 

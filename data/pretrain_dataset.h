@@ -42,12 +42,11 @@ class PretrainDataset : public BatchSource {
   // Error when more than max_bad of the list's clips, or all, proved unreadable.
   Batch next() override;
   // Unreadable clips met so far, as positions in the list.
-  const std::set<int64_t>& bad_clips() const { return bad_; }
+  const std::set<int64_t>& bad_clips() const;
 
  private:
   class Maker;
   std::unique_ptr<Maker> maker_;
-  std::set<int64_t> bad_;
 };
 
 }  // namespace grimace

@@ -1,5 +1,7 @@
 #include "data/video_ffmpeg.h"
 
+#include <cstring>
+
 #include "data/frame_source.h"
 #include "ir/error.h"
 
@@ -49,6 +51,25 @@ Handle<AVCodecContext> open_decoder(const std::string& file, AVCodecID codec,
   check(opened >= 0, file, ": the ", avcodec_get_name(codec),
         " decoder refuses it: ", reason(opened));
   return context;
+}
+
+Orientation orientation_of(const AVStream& stream) {
+  std::array<int32_t, 9> matrix{};
+  const uint8_t* bytes = nullptr;
+  size_t size = 0;
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 16, 100)  // FFmpeg 6.1
+  const AVCodecParameters& parameters = *stream.codecpar;
+  if (const AVPacketSideData* found = av_packet_side_data_get(
+          parameters.coded_side_data, parameters.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX)) {
+    bytes = found->data;
+    size = found->size;
+  }
+#else
+  bytes = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+#endif
+  if (bytes == nullptr || size < sizeof matrix) return {};
+  std::memcpy(matrix.data(), bytes, sizeof matrix);
+  return orientation_from(matrix);
 }
 
 Image RgbConverter::convert(const std::string& file, const AVFrame& frame) {

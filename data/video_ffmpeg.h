@@ -6,6 +6,7 @@
 #include <string>
 
 #include "data/image.h"
+#include "data/orientation.h"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -34,6 +35,9 @@ Handle<AVFrame> make_frame();
 // A decoder that refuses frames beyond the size limits. `stream` may be null (pictures).
 Handle<AVCodecContext> open_decoder(const std::string& file, AVCodecID codec,
                                     const AVCodecParameters* stream, int threads);
+
+// How the stream's frames are to be turned for display.
+Orientation orientation_of(const AVStream& stream);
 
 // Converts frames to RGB at their own size, with the frame's colour matrix and range. The
 // arithmetic is FFmpeg's bit-exact one, so all machines get the same pixels.

@@ -74,7 +74,11 @@ class VideoReader : public FrameSource {
     check(stream_ >= 0, file_, ": holds no video stream (audio only?)");
     const AVCodecParameters& parameters = *format_->streams[stream_]->codecpar;
     check_frame_size(file_, parameters.width, parameters.height);
+    orientation_ = ffmpeg::orientation_of(*format_->streams[stream_]);
   }
+
+  // The current frame as it is to be shown.
+  Image picture() { return oriented(converter_.convert(file_, *frame_), orientation_); }
 
   void start_decoder() {
     const AVStream& stream = *format_->streams[stream_];
@@ -172,7 +176,7 @@ class VideoReader : public FrameSource {
       if (index_)
         keep(frame_->pts, wanted, found);
       else if (wanted.contains(position))
-        found.emplace(position, converter_.convert(file_, *frame_));
+        found.emplace(position, picture());
     }
   }
 
@@ -184,13 +188,13 @@ class VideoReader : public FrameSource {
         [](const VideoIndex::Frame& frame, int64_t time) { return frame.pts < time; });
     if (at == frames.end() || at->pts != pts) return;
     const int64_t index = at - frames.begin();
-    if (wanted.contains(index) && !found.contains(index))
-      found.emplace(index, converter_.convert(file_, *frame_));
+    if (wanted.contains(index) && !found.contains(index)) found.emplace(index, picture());
   }
 
   std::string file_;
   int threads_ = 1;
   int stream_ = -1;
+  Orientation orientation_;
   int64_t count_ = 0;
   std::optional<VideoIndex> index_;
   ffmpeg::Handle<AVFormatContext> format_;

@@ -31,6 +31,16 @@ std::string Node::describe() const {
   return out;
 }
 
+std::vector<TensorType> Node::infer() const {
+  try {
+    return op_->infer(*this);
+  } catch (const Error& e) {
+    // `require` has named the node already; a Shape that cannot be does not know it.
+    const std::string who = describe() + ": ";
+    throw Error(std::string_view(e.what()).starts_with(who) ? e.what() : who + e.what());
+  }
+}
+
 // ---- Graph inputs -------------------------------------------------------------------------
 
 Value Graph::add_input(Role role, std::string name, const TensorType& type) {
@@ -80,7 +90,8 @@ void Graph::erase_input(Value input) {
 
 namespace {
 
-std::vector<AttrValue> complete_attrs(const OpDef& op, std::span<const NamedAttr> given) {
+std::vector<AttrValue> complete_attrs(const Node& node, std::span<const NamedAttr> given) {
+  const OpDef& op = node.op();
   std::vector<AttrValue> result;
   size_t used = 0;
   for (int i = 0; i < op.num_attrs(); ++i) {
@@ -88,21 +99,21 @@ std::vector<AttrValue> complete_attrs(const OpDef& op, std::span<const NamedAttr
     const auto found = std::find_if(given.begin(), given.end(),
                                     [&](const NamedAttr& a) { return a.name == spec.name; });
     if (found != given.end()) {
-      check(found->value.index() == static_cast<size_t>(spec.kind), op.name, ": attribute '",
-            spec.name, "' has the wrong kind: ", to_text(found->value));
+      node.require(found->value.index() == static_cast<size_t>(spec.kind), "attribute '", spec.name,
+                   "' has the wrong kind: ", to_text(found->value));
       result.push_back(found->value);
       ++used;
     } else {
-      check(!spec.fallback.empty(), op.name, ": attribute '", spec.name, "' must be given");
+      node.require(!spec.fallback.empty(), "attribute '", spec.name, "' must be given");
       result.push_back(attr_from_text(spec.kind, spec.fallback));
     }
   }
   if (used != given.size())
     for (const NamedAttr& a : given)
-      check(std::any_of(op.attrs.begin(), op.attrs.end(),
-                        [&](const AttrSpec& spec) { return spec.name == a.name; }),
-            op.name, ": unknown attribute '", a.name, "'");
-  check(used == given.size(), op.name, ": an attribute is given twice");
+      node.require(std::any_of(op.attrs.begin(), op.attrs.end(),
+                               [&](const AttrSpec& spec) { return spec.name == a.name; }),
+                   "unknown attribute '", a.name, "'");
+  node.require(used == given.size(), "an attribute is given twice");
   return result;
 }
 
@@ -110,9 +121,6 @@ std::vector<AttrValue> complete_attrs(const OpDef& op, std::span<const NamedAttr
 
 Node& Graph::add_node(const OpDef& op, std::vector<Value> inputs, std::span<const NamedAttr> attrs,
                       std::string name) {
-  const auto count = static_cast<int>(inputs.size());
-  check(count >= op.min_inputs && (op.max_inputs < 0 || count <= op.max_inputs), op.name,
-        ": wrong number of inputs: ", count);
   for (const Value& input : inputs)
     internal_check(input && input.def()->graph == this, op.name, ": input of another graph");
   const auto place = cursor != nullptr ? cursor->self_ : nodes_.end();
@@ -121,10 +129,13 @@ Node& Graph::add_node(const OpDef& op, std::vector<Value> inputs, std::span<cons
   node.graph_ = this;
   node.op_ = &op;
   node.inputs_ = std::move(inputs);
-  node.attrs_ = complete_attrs(op, attrs);
   node.scope_ = scope;
   node.wanted_name_ = std::move(name);
-  const std::vector<TensorType> types = op.infer(node);
+  const int count = node.num_inputs();
+  node.require(count >= op.min_inputs && (op.max_inputs < 0 || count <= op.max_inputs),
+               "wrong number of inputs: ", count);
+  node.attrs_ = complete_attrs(node, attrs);
+  const std::vector<TensorType> types = node.infer();
   for (size_t i = 0; i < types.size(); ++i) {
     auto def = std::make_unique<ValueDef>();
     def->graph = this;

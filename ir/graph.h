@@ -107,6 +107,8 @@ class Node {
     if (!ok) [[unlikely]]
       throw Error(cat(describe(), ": ", parts...));
   }
+  // Result types by the op's rule. Every Error names the node, whatever threw it.
+  std::vector<TensorType> infer() const;
 
  private:
   friend class Graph;

@@ -102,7 +102,7 @@ class Verifier {
   }
 
   void node_results(const Node& node) {
-    const std::vector<TensorType> types = node.op().infer(node);
+    const std::vector<TensorType> types = node.infer();
     rule(node.num_results() == static_cast<int>(types.size()), "it has ", node.num_results(),
          " results; the op infers ", types.size());
     for (int i = 0; i < node.num_results(); ++i) {

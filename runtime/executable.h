@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ir/graph.h"
+#include "runtime/profile.h"
 #include "runtime/tensor.h"
 
 namespace grimace {
@@ -36,6 +37,11 @@ class Executable {
   double read_scalar(const std::string& name) const;
   virtual const Graph& graph() const = 0;
   virtual const ExecutableInfo& info() const = 0;
+  // Runs from now on are recorded there, node by node; null: no longer, which costs nothing.
+  void profile_into(Profile* profile) { profile_ = profile; }
+
+ protected:
+  Profile* profile_ = nullptr;
 };
 
 // ---- For backends that run in host memory --------------------------------------------------

@@ -49,7 +49,7 @@ class HostExecutable : public Executable {
     for (const Node& node : graph_->nodes()) {
       if (node.op().aliasing == Aliasing::reshape) continue;
       (plan_.stable.contains(&node) ? stable_ : steps_)
-          .push_back(factory_->make(node, operands(node)));
+          .push_back({factory_->make(node, operands(node)), &node});
     }
     info_.persistent_bytes = plan_.persistent_bytes;
     info_.transient_bytes = plan_.transient_bytes;
@@ -58,12 +58,10 @@ class HostExecutable : public Executable {
   }
 
   void run() override {
-    if (stable_version_ != version_)
-      for (const Kernel& kernel : stable_) kernel();
-    stable_version_ = version_;
-    for (const Kernel& kernel : steps_) kernel();
-    for (const MemoryPlan::Copy& copy : plan_.copies)
-      std::memcpy(arena_.at(copy.to), arena_.at(copy.from), static_cast<size_t>(copy.bytes));
+    if (profile_ == nullptr || !profile_->begin_run())
+      return run_all([](const Node*, const auto& work) { work(); });
+    run_all([this](const Node* node, const auto& work) { profile_->time(node, work); });
+    profile_->end_run();
   }
 
   void write(const std::string& name, ConstView value) override {
@@ -86,6 +84,25 @@ class HostExecutable : public Executable {
   const ExecutableInfo& info() const override { return info_; }
 
  private:
+  struct Step {
+    Kernel kernel;
+    const Node* node;
+  };
+
+  template <typename Call>
+  void run_all(const Call& call) {
+    if (stable_version_ != version_)
+      for (const Step& step : stable_) call(step.node, step.kernel);
+    stable_version_ = version_;
+    for (const Step& step : steps_) call(step.node, step.kernel);
+    if (!plan_.copies.empty()) call(nullptr, [this] { copy_updates(); });
+  }
+
+  void copy_updates() {
+    for (const MemoryPlan::Copy& copy : plan_.copies)
+      std::memcpy(arena_.at(copy.to), arena_.at(copy.from), static_cast<size_t>(copy.bytes));
+  }
+
   View view(Value value) const { return {value.type(), arena_.at(plan_.offset.at(value))}; }
 
   Operands operands(const Node& node) const {
@@ -113,8 +130,8 @@ class HostExecutable : public Executable {
   MemoryPlan plan_;
   ExecutableInfo info_;
   Arena arena_;
-  std::vector<Kernel> stable_;  // run once, and again after a param was written
-  std::vector<Kernel> steps_;
+  std::vector<Step> stable_;  // run once, and again after a param was written
+  std::vector<Step> steps_;
   uint64_t version_ = 1;
   uint64_t stable_version_ = 0;
 };

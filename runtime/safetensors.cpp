@@ -2,17 +2,10 @@
 // memory: checksums first, because they stand in the header, then the data.
 #include "runtime/safetensors.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
-
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -37,11 +30,6 @@ constexpr std::string_view kMetadataStart = "{\"__metadata__\":{";
 constexpr std::string_view kChecksumStart = "{\"__metadata__\":{\"header_crc32\":\"";
 constexpr size_t kCrcDigits = 8;
 
-uint32_t crc32_of(std::span<const std::byte> bytes, uint32_t seed = 0) {
-  return static_cast<uint32_t>(
-      crc32_z(seed, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
 std::string hex(uint32_t value) {
   char text[kCrcDigits + 1];
   std::snprintf(text, sizeof text, "%08x", value);
@@ -61,30 +49,23 @@ std::span<const std::byte> bytes_of(const ConstView& view) {
 
 }  // namespace
 
-SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
+SafetensorsFile::SafetensorsFile(const fs::path& path) : file_(path, "a .safetensors file") {
   const std::string file = path.string();
-  // Without O_NONBLOCK, opening a named pipe would wait for a writer.
-  Descriptor opened{open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
-  check(opened.fd >= 0, "cannot open ", file, ": ", std::strerror(errno));
-  fd_ = std::move(opened);
-  struct stat info {};
-  check(fstat(fd_.fd, &info) == 0 && S_ISREG(info.st_mode), file,
-        ": is a folder or device; expected a .safetensors file");
-  check(info.st_size >= kLengthBytes + 2, file, ": has ", info.st_size,
+  check(file_.size() >= kLengthBytes + 2, file, ": has ", file_.size(),
         " bytes, too few for a safetensors file; it is truncated or of another kind");
   uint64_t length = 0;
-  read_bytes(0, std::as_writable_bytes(std::span(&length, 1)));
-  check(length <= static_cast<uint64_t>(std::min(kMaxHeaderBytes, info.st_size - kLengthBytes)),
-        file, ": claims a header of ", length, " bytes in a file of ", info.st_size, " (limit ",
+  file_.read(0, std::as_writable_bytes(std::span(&length, 1)));
+  check(length <= static_cast<uint64_t>(std::min(kMaxHeaderBytes, file_.size() - kLengthBytes)),
+        file, ": claims a header of ", length, " bytes in a file of ", file_.size(), " (limit ",
         kMaxHeaderBytes, "); it is truncated, damaged or not a safetensors file");
   std::string header(length, '\0');
-  read_bytes(kLengthBytes, std::as_writable_bytes(std::span(header)));
+  file_.read(kLengthBytes, std::as_writable_bytes(std::span(header)));
   data_start_ = kLengthBytes + static_cast<int64_t>(length);
   const bool checked =
       header.starts_with(kChecksumStart) && header.size() >= kChecksumStart.size() + kCrcDigits;
   check(!checked || header.substr(kChecksumStart.size(), kCrcDigits) == header_crc(header), file,
         ": the header does not match its checksum; the file is damaged, use another copy");
-  header_ = parse_safetensors_header(header, info.st_size - data_start_, file);
+  header_ = parse_safetensors_header(header, file_.size() - data_start_, file);
   for (size_t i = 0; i < header_.entries.size(); ++i) {
     names_.push_back(header_.entries[i].name);
     index_.emplace(header_.entries[i].name, i);
@@ -97,19 +78,19 @@ void SafetensorsFile::take_checksums(bool header_checked) {
   const auto crcs = header_.metadata.find(kTensorCrcs);
   const bool both = crcs != header_.metadata.end() && header_checked;
   const bool neither = crcs == header_.metadata.end() && !has_metadata(kHeaderCrc);
-  check(both || neither, path_.string(),
+  check(both || neither, path().string(),
         ": its checksums are incomplete; the file is damaged, or "
         "another program rewrote it and kept some of its metadata");
   if (neither) return;
   has_checksums_ = true;
   const json table = json::parse(crcs->second, nullptr, false);
-  check(table.is_object() && table.size() == names_.size(), path_.string(),
+  check(table.is_object() && table.size() == names_.size(), path().string(),
         ": the metadata entry crc32 does not list every tensor; write the file again");
   for (const std::string& name : names_) {
     const std::string text = table.contains(name) && table[name].is_string() ? table[name] : "";
     uint32_t crc = 0;
     const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), crc, 16);
-    check(code == std::errc() && end == text.data() + text.size(), path_.string(), ": tensor ",
+    check(code == std::errc() && end == text.data() + text.size(), path().string(), ": tensor ",
           quoted_name(name), " has no checksum among the others; write the file again");
     checksums_.push_back(crc);
   }
@@ -123,8 +104,8 @@ bool SafetensorsFile::contains(std::string_view name) const {
 
 size_t SafetensorsFile::index(std::string_view name) const {
   const auto found = index_.find(name);
-  check(found != index_.end(), path_.string(), ": has no tensor ", quoted_name(name), " among its ",
-        names_.size());
+  check(found != index_.end(), path().string(), ": has no tensor ", quoted_name(name),
+        " among its ", names_.size());
   return found->second;
 }
 
@@ -134,7 +115,7 @@ const TensorType& SafetensorsFile::type(std::string_view name) const {
 
 const std::string& SafetensorsFile::metadata(std::string_view key) const {
   const auto found = header_.metadata.find(key);
-  check(found != header_.metadata.end(), path_.string(), ": has no metadata entry ",
+  check(found != header_.metadata.end(), path().string(), ": has no metadata entry ",
         quoted_name(key));
   return found->second;
 }
@@ -148,14 +129,14 @@ Tensor SafetensorsFile::tensor(std::string_view name) const {
 void SafetensorsFile::read(std::string_view name, View into) const {
   const size_t i = index(name);
   const SafetensorsEntry& entry = header_.entries[i];
-  check(entry.type == into.type, path_.string(), ": tensor ", quoted_name(name), " is ", entry.type,
-        ", expected ", into.type);
+  check(entry.type == into.type, path().string(), ": tensor ", quoted_name(name), " is ",
+        entry.type, ", expected ", into.type);
   const std::span bytes(static_cast<std::byte*>(into.data), static_cast<size_t>(into.type.bytes()));
-  read_bytes(data_start_ + entry.begin, bytes);
+  file_.read(data_start_ + entry.begin, bytes);
   if (has_checksums()) check_crc(i, crc32_of(bytes));
   if (entry.type.dtype == DType::boolean)
     check(std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b <= std::byte{1}; }),
-          path_.string(), ": tensor ", quoted_name(name),
+          path().string(), ": tensor ", quoted_name(name),
           " holds a truth value other than 0 and 1");
 }
 
@@ -167,7 +148,7 @@ void SafetensorsFile::verify() const {
     for (int64_t at = entry.begin; at < entry.end;) {
       const auto size = std::min(static_cast<int64_t>(buffer.size()), entry.end - at);
       const std::span chunk(buffer.data(), static_cast<size_t>(size));
-      read_bytes(data_start_ + at, chunk);
+      file_.read(data_start_ + at, chunk);
       crc = crc32_of(chunk, crc);
       at += size;
     }
@@ -176,24 +157,9 @@ void SafetensorsFile::verify() const {
 }
 
 void SafetensorsFile::check_crc(size_t index, uint32_t crc) const {
-  check(crc == checksums_[index], path_.string(), ": tensor ", quoted_name(names_[index]),
+  check(crc == checksums_[index], path().string(), ": tensor ", quoted_name(names_[index]),
         " does not match its checksum (stored ", hex(checksums_[index]), ", computed ", hex(crc),
         "); the file is damaged, use another copy");
-}
-
-void SafetensorsFile::read_bytes(int64_t offset, std::span<std::byte> into) const {
-  while (!into.empty()) {
-    const ssize_t count = pread(fd_.fd, into.data(), into.size(), offset);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw RunError(cat("cannot read ", path_.string(), ": ", std::strerror(errno)));
-    check(count > 0, path_.string(), ": ended at byte ", offset, " while it was being read");
-    into = into.subspan(static_cast<size_t>(count));
-    offset += count;
-  }
-}
-
-SafetensorsFile::Descriptor::~Descriptor() {
-  if (fd >= 0) close(fd);
 }
 
 namespace {

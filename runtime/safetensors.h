@@ -6,10 +6,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "ir/view.h"
+#include "runtime/input_file.h"
 #include "runtime/safetensors_header.h"
 #include "runtime/tensor.h"
 
@@ -23,7 +23,7 @@ class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return file_.path(); }
   const std::vector<std::string>& names() const { return names_; }  // in file order
   bool contains(std::string_view name) const;
   const TensorType& type(std::string_view name) const;  // Error when there is no such tensor
@@ -41,23 +41,11 @@ class SafetensorsFile {
   void verify() const;
 
  private:
-  struct Descriptor {
-    explicit Descriptor(int opened = -1) : fd(opened) {}
-    Descriptor(Descriptor&& other) noexcept : fd(std::exchange(other.fd, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-      std::swap(fd, other.fd);
-      return *this;
-    }
-    ~Descriptor();
-    int fd;
-  };
   void take_checksums(bool header_checked);
   size_t index(std::string_view name) const;
-  void read_bytes(int64_t offset, std::span<std::byte> into) const;
   void check_crc(size_t index, uint32_t crc) const;
 
-  std::filesystem::path path_;
-  Descriptor fd_;
+  InputFile file_;
   int64_t data_start_ = 0;
   SafetensorsHeader header_;
   std::vector<std::string> names_;

@@ -143,8 +143,6 @@ TrainingSummary Trainer::run() {
   const int64_t total = options_.schedule.total_steps;
   TrainingSummary summary{.steps = step_};
   std::unique_ptr<MetricsWriter> metrics;
-  if (!options_.out.empty())
-    metrics = std::make_unique<MetricsWriter>(options_.log_dir / "metrics.jsonl", step_);
   ProgressDisplay progress(options_.progress);
   double timed_seconds = 0.0;
   int64_t timed_steps = -1;  // the first step warms up and is not counted
@@ -155,6 +153,9 @@ TrainingSummary Trainer::run() {
     const Clock::time_point start = Clock::now();
     const StepResult result = step();
     const double seconds = seconds_since(start);
+    // Not before a step was done: a run whose first batch is refused leaves no file behind.
+    if (!options_.out.empty() && !metrics)
+      metrics = std::make_unique<MetricsWriter>(options_.log_dir / "metrics.jsonl", step_);
     report_skipped(result);
     const double lr = options_.schedule.learning_rate(step_);
     const double clips_per_s =

@@ -51,6 +51,8 @@ class Trainer {
   // Runs to the end of the schedule, or until asked to stop. RunError when a checkpoint cannot be
   // written or gradients stay non-finite; older checkpoints are then as they were.
   TrainingSummary run();
+  // Writes a checkpoint of the parameters as they are now; nothing in a dry run.
+  void save();
 
   // Bytes of one checkpoint, without its header.
   int64_t checkpoint_bytes() const;
@@ -67,7 +69,6 @@ class Trainer {
   void write_scalar(const std::string& name, double value);
   void report_skipped(const StepResult& result);
   bool save_due() const;
-  void save();
   std::vector<NamedView> tensors() const;
   int64_t epoch() const { return step_ / steps_per_epoch_; }
 

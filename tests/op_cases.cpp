@@ -85,6 +85,17 @@ std::map<std::string, Buffer> random_inputs(const OpCase& op_case, uint64_t seed
   return result;
 }
 
+std::map<std::string, Buffer> random_inputs(const Graph& graph, uint64_t seed) {
+  std::map<std::string, Buffer> result;
+  for (const Value& input : graph.inputs())
+    if (!input.is(Role::constant))
+      result[input.name()] =
+          is_float(input.dtype())
+              ? random_input({input.type(), -1.0, 1.0}, seed * 1000 + result.size())
+              : random_input({input.type(), 0.0, 2.0}, seed * 1000 + result.size());
+  return result;
+}
+
 std::vector<double> numbers_of(ConstView view) {
   std::vector<double> result(static_cast<size_t>(view.type.numel()));
   convert(view, View{{DType::f64, view.type.shape}, result.data()});

@@ -53,6 +53,9 @@ std::unique_ptr<Graph> build(const OpCase& op_case, DType real = DType::f32);
 Buffer random_input(const InputSpec& spec, uint64_t seed, DType real = DType::f32);
 std::map<std::string, Buffer> random_inputs(const OpCase& op_case, uint64_t seed,
                                             DType real = DType::f32);
+// For any graph, all its inputs but the constants: floats in [-1, 1), which makes signs matter;
+// integers and bools 0 or 1, which are row numbers of any tensor with two rows.
+std::map<std::string, Buffer> random_inputs(const Graph& graph, uint64_t seed = 7);
 
 // Every element of any type as a double.
 std::vector<double> numbers_of(ConstView view);

@@ -1,7 +1,9 @@
 // grimace pretrain: trains a masked autoencoder on a list of clips.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <sstream>
 
 #include "backends/backend.h"
 #include "models/parameters.h"
@@ -9,7 +11,9 @@
 #include "runtime/log.h"
 #include "runtime/trainer.h"
 #include "tools/commands.h"
+#include "tools/new_folders.h"
 #include "tools/pretrain_data.h"
+#include "tools/profile_report.h"
 #include "tools/recipe_flags.h"
 #include "tools/recipe_keys.h"
 #include "tools/recipe_model.h"
@@ -18,6 +22,10 @@ namespace grimace {
 namespace {
 
 constexpr int kInterruptedExit = 130;  // what shells expect of a program stopped by Ctrl-C
+
+// With --profile: the first steps touch fresh memory and fill caches.
+constexpr int64_t kUnprofiledSteps = 2;
+constexpr int64_t kProfiledSteps = 3;
 
 std::atomic<bool> stop_requested = false;
 
@@ -42,18 +50,23 @@ void initialise_params(Executable& executable, const std::vector<ParamSpec>& spe
   }
 }
 
-// Shapes alone do not tell numbers of heads or kinds of attention.
-void check_same_architecture(const Recipe& recipe, const Checkpoint& checkpoint) {
+// Refuses another architecture (shapes alone do not tell numbers of heads or kinds of attention),
+// and names every other setting that makes the resumed run another one.
+void compare_settings(const Recipe& recipe, const Checkpoint& checkpoint) {
   const std::string where = checkpoint.file.path().string();
   const Recipe earlier = recipe_from_toml(checkpoint.info.config, where + ": its recipe");
+  std::vector<std::string> changes;
   for (const Key& key : recipe_keys()) {
-    const bool is_free = key.name == "model.name" || key.name == "model.drop_path";
-    if (!key.name.starts_with("model.") || is_free) continue;
     const SettingValue theirs = get_value(key, earlier);
     const SettingValue ours = get_value(key, recipe);
-    check(theirs == ours, where, ": it has ", key.name, " = ", value_to_toml(theirs),
-          " and this run ", value_to_toml(ours), "; it is a checkpoint of another architecture");
+    if (theirs == ours || !key.changes_result) continue;
+    check(!key.name.starts_with("model.") || key.name == "model.drop_path", where, ": it has ",
+          key.name, " = ", value_to_toml(theirs), " and this run ", value_to_toml(ours),
+          "; it is a checkpoint of another architecture");
+    changes.push_back(cat("resuming with ", key.name, " = ", value_to_toml(ours),
+                          "; the checkpoint was made with ", value_to_toml(theirs)));
   }
+  for (const std::string& change : changes) warn(change);
 }
 
 class Pretraining {
@@ -64,16 +77,30 @@ class Pretraining {
       // The schedule keeps its shape; only this many steps of it are run.
       recipe_.run.resume = "none";
     } else {
-      ensure_writable_dir(recipe_.run.out);
-      if (!recipe_.run.log_dir.empty()) ensure_writable_dir(recipe_.run.log_dir);
+      folders_.make(recipe_.run.out);
+      if (!recipe_.run.log_dir.empty()) folders_.make(recipe_.run.log_dir);
       remove_interrupted_writes(recipe_.run.out);
       refuse_foreign_run();
     }
     batches_ = training_batches(recipe_, list_);
     const auto graph = training_graph(recipe_);
-    auto backend = make_backend(recipe_.run.backend);
-    executable_ = backend->compile(
+    backend_ = make_backend(recipe_.run.backend);
+    executable_ = backend_->compile(
         *graph, {precision_from(recipe_.run.precision), static_cast<int>(recipe_.run.threads)});
+  }
+
+  // Some warm steps of the coming run go there; where their time went is printed when they are
+  // done.
+  void profile_to(const std::string& file) {
+    ensure_writable_dir(std::filesystem::absolute(file).parent_path());
+    const auto peaks = peaks_worth_measuring(*backend_, static_cast<int>(recipe_.run.threads));
+    profile_.emplace(kUnprofiledSteps, kProfiledSteps, [file, peaks](const Profile& profile) {
+      write_trace(profile, file);
+      std::istringstream report(profile_report(profile, peaks));
+      for (std::string line; std::getline(report, line);) inform(line);
+      inform(cat("written to ", file, "; https://ui.perfetto.dev opens it"));
+    });
+    executable_->profile_into(&*profile_);
   }
 
   int train() {
@@ -83,6 +110,7 @@ class Pretraining {
     const int64_t done = start(trainer);
     const int64_t total = schedule(recipe_, batches_->batches_per_epoch()).total_steps;
     if (done >= total) {
+      if (!has_checkpoint(done)) trainer.save();  // resumed from elsewhere: complete this folder
       inform(cat("nothing to do: the run is at step ", done, " of ", total,
                  "; more --epochs or --steps make it longer"));
       return 0;
@@ -90,6 +118,7 @@ class Pretraining {
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
     const TrainingSummary summary = trainer.run();
+    check_profiled();
     inform(cat(summary.interrupted ? "interrupted: saved at step " : "done: ", summary.steps,
                summary.interrupted ? "; the same command continues from there" : " steps, loss ",
                summary.interrupted ? "" : cat(summary.loss),
@@ -112,6 +141,7 @@ class Pretraining {
     report(trainer);
     initialise_params(*executable_, specs(), static_cast<uint64_t>(recipe_.run.seed));
     const TrainingSummary summary = trainer.run();
+    check_profiled();
     const int64_t total = schedule(recipe_, batches_->batches_per_epoch()).total_steps;
     std::printf("dry run: %lld steps, %.2f s per step, loss %.4f\n", static_cast<long long>(steps),
                 summary.seconds_per_step, summary.loss);
@@ -150,6 +180,12 @@ class Pretraining {
     options.progress = progress_mode_from(recipe_.run.progress);
     options.stop = &stop_requested;
     return options;
+  }
+
+  void check_profiled() const {
+    if (profile_ && !profile_->complete())
+      warn(cat("--profile: the run ended before batch ", kUnprofiledSteps + kProfiledSteps,
+               "; nothing was written"));
   }
 
   void refuse_foreign_run() const {
@@ -203,6 +239,11 @@ class Pretraining {
     return checkpoint;
   }
 
+  bool has_checkpoint(int64_t step) const {
+    const auto files = list_checkpoints(recipe_.run.out);
+    return std::ranges::find(files, step, &CheckpointFile::step) != files.end();
+  }
+
   // Fresh parameters, or those of an earlier run. Returns the steps that are done.
   int64_t start(Trainer& trainer) {
     const std::optional<Checkpoint> checkpoint = checkpoint_to_resume();
@@ -210,7 +251,7 @@ class Pretraining {
       initialise_params(*executable_, specs(), static_cast<uint64_t>(recipe_.run.seed));
       return 0;
     }
-    check_same_architecture(recipe_, *checkpoint);
+    compare_settings(recipe_, *checkpoint);
     trainer.restore(*checkpoint);
     inform(cat("continuing from ", checkpoint->file.path().string(), ", step ",
                checkpoint->info.step));
@@ -220,14 +261,18 @@ class Pretraining {
   Recipe recipe_;
   bool dry_;
   ListFile list_;
+  NewFolders folders_;
   std::unique_ptr<BatchSource> batches_;
+  std::unique_ptr<Backend> backend_;
   std::unique_ptr<Executable> executable_;
+  std::optional<Profile> profile_;
 };
 
 struct Options {
   explicit Options(CLI::App& command) : flags(command) {}
   RecipeFlags flags;
   int64_t dry_run = 0;
+  std::string profile = {};
 };
 
 int run(const Options& options) {
@@ -240,6 +285,7 @@ int run(const Options& options) {
   check(!recipe.data.list.empty(), "pretrain needs a list of clips: --data LIST");
   check(options.dry_run > 0 || !recipe.run.out.empty(), "pretrain needs a run folder: --out DIR");
   Pretraining pretraining(recipe, options.dry_run);
+  if (!options.profile.empty()) pretraining.profile_to(options.profile);
   return options.dry_run > 0 ? pretraining.dry_run(options.dry_run) : pretraining.train();
 }
 
@@ -253,6 +299,10 @@ void add_pretrain(CLI::App& app, Action& action) {
       ->add_option("--dry-run", options->dry_run,
                    "run N steps, write nothing, print time, memory and disk needed")
       ->check(CLI::Range(1, 1000000));
+  command
+      ->add_option("--profile", options->profile,
+                   "write some steps as a trace for Perfetto, and print where their time goes")
+      ->type_name("FILE");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

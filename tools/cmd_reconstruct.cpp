@@ -4,9 +4,7 @@
 #include "backends/backend.h"
 #include "data/reconstruction_picture.h"
 #include "ir/passes/passes.h"
-#include "models/parameters.h"
 #include "runtime/log.h"
-#include "runtime/safetensors.h"
 #include "tools/commands.h"
 #include "tools/model_source.h"
 #include "tools/pretrain_data.h"
@@ -47,15 +45,14 @@ Tensor load_video(const std::string& file, const Recipe& recipe, uint64_t seed) 
   return video;
 }
 
-Tensor predict(const Options& options, const Recipe& recipe, const SafetensorsFile& weights,
+Tensor predict(const Options& options, const Recipe& recipe, const Weights& weights,
                const Tensor& video, const Tensor& mask) {
   auto graph = forward_graph(recipe, 1, false);
   run_passes(*graph, forward_passes());
   run_passes(*graph, training_passes());
   auto executable = make_backend(options.backend)
                         ->compile(*graph, {precision_from(options.precision), options.threads});
-  for (const ParamSpec& spec : pretrain_parameters(model_config(recipe)))
-    if (spec.alias_of.empty()) executable->write(spec.name, weights.tensor(spec.name).view());
+  load_parameters(*executable, {.config = model_config(recipe)}, weights, LoadRule::all);
   executable->write("video", video.view());
   executable->write("mask", mask.view());
   executable->run();
@@ -73,7 +70,7 @@ int run(const Options& options) {
   PhiloxStream random(options.seed, stream_id("mask"));
   const std::vector<uint8_t> drawn = MaskGenerator(mask_config(recipe)).draw(random);
   const Tensor mask = Tensor::from<uint8_t>({1, static_cast<int64_t>(drawn.size())}, drawn);
-  const Tensor prediction = predict(options, recipe, SafetensorsFile(source.file), video, mask);
+  const Tensor prediction = predict(options, recipe, open_weights(source.file), video, mask);
   const ReconstructionOptions picture = picture_options(recipe);
   const auto size = static_cast<int>(recipe.model.image);
   const auto frames = static_cast<int>(recipe.model.frames);
@@ -91,7 +88,9 @@ void add_reconstruct(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "reconstruct", "Picture of a clip: original, masked, reconstruction, motion");
-  command->add_option("--model", options->model, "run folder or checkpoint")->required();
+  command
+      ->add_option("--model", options->model, "run folder, checkpoint, .safetensors or .pth file")
+      ->required();
   command->add_option("--clip", options->clip, "video, or folder of frames")->required();
   command->add_option("--out", options->out, "PNG to write")->capture_default_str();
   command->add_option("--set", options->pairs, "override a recipe key: mask.ratio=0.75");

@@ -75,6 +75,18 @@ std::string unexpected(const CLI::App& app) {
          (near.empty() ? "" : "; did you mean \"" + near + "\"?");
 }
 
+// An option with too few or too many values; CLI11's message starts with its name.
+std::string wrong_count(const CLI::App& app, const std::string& message) {
+  const std::string name = message.substr(0, message.find(':'));
+  const CLI::Option* option = innermost(app).get_option_no_throw(name);
+  if (option == nullptr) return message;
+  const auto given = static_cast<int>(option->count());
+  const int most = option->get_items_expected_max();
+  if (given <= most) return name + " needs a value";
+  if (most == 1) return cat(name, " is given ", given, " times; give it once");
+  return cat(name, " takes at most ", most, " values; got ", given);
+}
+
 std::string one_line(std::string text) {
   while (!text.empty() && text.back() == '\n') text.pop_back();
   for (char& c : text)
@@ -115,6 +127,9 @@ int parse_and_run(CLI::App& app, Action& action, int argc, const char* const* ar
     return kDone;
   } catch (const CLI::ExtrasError&) {
     return fail(kWrongUsage, unexpected(app) + " (see " + command_path(app) + " --help)");
+  } catch (const CLI::ArgumentMismatch& error) {
+    const std::string reason = wrong_count(app, one_line(error.what()));
+    return fail(kWrongUsage, reason + " (see " + command_path(app) + " --help)");
   } catch (const CLI::ParseError& error) {
     return fail(kWrongUsage, one_line(error.what()) + " (see " + command_path(app) + " --help)");
   }
@@ -131,8 +146,8 @@ int run_command_line(int argc, const char* const* argv) {
     CLI::App app("Pre-trains MAE-DFER, a masked video autoencoder for facial expressions.");
     Action action;
     describe(app);
-    for (const auto add :
-         {add_pretrain, add_reconstruct, add_verify, add_graph, add_synth, add_data, add_doctor})
+    for (const auto add : {add_pretrain, add_reconstruct, add_verify, add_graph, add_synth,
+                           add_data, add_convert, add_bench, add_doctor})
       add(app, action);
     add_footer(app);
     return parse_and_run(app, action, argc, argv);

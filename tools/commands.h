@@ -19,6 +19,8 @@ void add_verify(CLI::App& app, Action& action);
 void add_graph(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+void add_convert(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
 
 }  // namespace grimace

@@ -106,13 +106,7 @@ void add_memory(const Graph& graph, const std::string& what, std::vector<MemoryS
     const auto backend = make_backend(name);
     for (const Precision precision : {Precision::f32, Precision::bf16, Precision::f64}) {
       if (!backend->supports(precision)) continue;
-      const auto lowered = graph.clone();
-      if (precision == Precision::f64) convert_floats(*lowered, DType::f64);
-      if (precision == Precision::bf16) {
-        mixed_precision(*lowered, DType::bf16);
-        eliminate_common(*lowered);
-        eliminate_dead(*lowered);
-      }
+      const auto lowered = backend->lower(graph, precision);
       const MemoryPlan plan = plan_memory(*lowered);
       memory.push_back({name, std::string(name_of(precision)), what, plan.persistent_bytes,
                         plan.transient_bytes, plan.lower_bound_bytes});

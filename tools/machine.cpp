@@ -28,9 +28,9 @@ std::string entry(const char* file, const std::string& key) {
   return {};
 }
 
-int64_t meminfo_bytes(const std::string& key) {
+int64_t kib_entry_bytes(const char* file, const std::string& key) {
   int64_t kib = 0;
-  std::istringstream(entry("/proc/meminfo", key)) >> kib;
+  std::istringstream(entry(file, key)) >> kib;
   return kib * 1024;
 }
 
@@ -58,9 +58,13 @@ Machine this_machine() {
   machine.cores_usable = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   machine.core_quota = core_quota();
   const int64_t limit = limit_from("/sys/fs/cgroup/memory.max");
-  machine.memory_bytes = std::min(meminfo_bytes("MemTotal"), limit);
-  machine.available_bytes = std::min(meminfo_bytes("MemAvailable"), limit);
+  machine.memory_bytes = std::min(kib_entry_bytes("/proc/meminfo", "MemTotal"), limit);
+  machine.available_bytes = std::min(kib_entry_bytes("/proc/meminfo", "MemAvailable"), limit);
   return machine;
+}
+
+int64_t peak_resident_bytes() {
+  return kib_entry_bytes("/proc/self/status", "VmHWM");
 }
 
 }  // namespace grimace

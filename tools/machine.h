@@ -18,4 +18,7 @@ struct Machine {
 
 Machine this_machine();
 
+// The most memory that was resident in this process so far (VmHWM); 0 when unknown.
+int64_t peak_resident_bytes();
+
 }  // namespace grimace

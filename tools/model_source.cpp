@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <fstream>
+#include <map>
 
 #include "ir/serialize.h"
 #include "ir/text.h"
@@ -50,7 +52,7 @@ std::string read_text(const std::filesystem::path& file) {
 ModelSource from_text(const std::filesystem::path& file) {
   const std::string text = read_text(file);
   check(text.find('\0') == std::string::npos, file.string(),
-        ": neither a checkpoint (.safetensors), a saved graph nor a graph in text form");
+        ": neither a checkpoint (.safetensors, .pth), a saved graph nor a graph in text form");
   try {
     return from_graph(parse(text), file);
   } catch (const Error& error) {
@@ -58,27 +60,81 @@ ModelSource from_text(const std::filesystem::path& file) {
   }
 }
 
-// The start of a safetensors file: the length of its header, then the header's brace.
-bool looks_like_safetensors(std::string_view head, uintmax_t file_size) {
-  if (head.size() < 9 || head[8] != '{') return false;
-  uint64_t length = 0;
-  for (size_t i = 8; i-- > 0;) length = length << 8 | static_cast<unsigned char>(head[i]);
-  return length < file_size;
+void set_architecture(Settings& settings, const NamedModel& model, const std::string& where) {
+  const ModelConfig& c = model.config;
+  const bool lgi = c.encoder == Encoder::local_global;
+  const auto set = [&](const char* key, const auto& value) {
+    settings.set(key, cat(value), where);
+  };
+  set("model.name",
+      cat(lgi ? "mae-dfer-" : "videomae-", model.classifier ? "classifier" : "pretrain"));
+  set("model.embed_dim", c.embed_dim);
+  set("model.heads", c.heads);
+  set("model.encoder_depth", c.depth);
+  set("model.mlp_ratio", c.mlp_ratio);
+  set("model.tubelet", c.tubelet);
+  set("model.patch", c.patch);
+  if (lgi) {
+    set("model.region", cat(c.region[0], ",", c.region[1], ",", c.region[2]));
+    set("model.first_attn_type", c.first_cross ? "cross" : "self");
+    set("model.third_attn_type", c.third_self ? "self" : "cross");
+    set("model.no_second", c.no_second ? "true" : "false");
+    set("model.no_third", c.no_third ? "true" : "false");
+  }
+  if (model.classifier) return;
+  set("model.decoder_dim", c.decoder_dim);
+  set("model.decoder_heads", c.decoder_heads);
+  set("model.decoder_depth", c.decoder_depth);
+}
+
+// What shapes do not tell, where the file keeps the settings of the authors' program.
+void set_from_arguments(Settings& settings, const Metadata& values, const std::string& where) {
+  const std::pair<const char*, const char*> known[] = {{"model.region", "args.lg_region_size"},
+                                                       {"model.image", "args.input_size"},
+                                                       {"model.frames", "args.num_frames"}};
+  for (const auto& [key, argument] : known) {
+    const auto found = values.find(argument);
+    if (found == values.end() || found->second == "None") continue;
+    std::string text = found->second;
+    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+    settings.set(key, text, cat(where, ": ", argument));
+  }
+}
+
+ModelSource from_weights(const std::filesystem::path& file) {
+  const Weights weights = open_weights(file);
+  const std::string where = file.string();
+  const Metadata& values = weights.metadata();
+  const auto format = values.find("format");
+  const bool is_own = format != values.end() && format->second == "grimace-checkpoint";
+  if (is_own && !weights.is_pth()) return from_checkpoint(load_checkpoint(file).info, file);
+  ModelSource source{.kind = ModelSource::Kind::checkpoint,
+                     .label = cat(where, " (", weights.description(), ")"),
+                     .file = file};
+  if (const auto config = values.find("config"); is_own && config != values.end()) {
+    source.settings.read_toml(config->second, where + ": its recipe");
+    return source;
+  }
+  const std::optional<NamedModel> model = recognise_model(named_types(weights));
+  check(model.has_value(), where, ": its ", weights.names().size(),
+        " tensors are not those of a model that is known here; the first is ",
+        weights.names().empty() ? "none" : quoted_name(weights.names().front()));
+  set_architecture(source.settings, *model, where);
+  set_from_arguments(source.settings, values, where);
+  return source;
 }
 
 ModelSource from_file(const std::filesystem::path& file) {
   check(std::filesystem::is_regular_file(file), "--model ", file.string(), ": not a regular file");
   check(file.extension() != ".toml", "--model ", file.string(),
         ": a recipe is given with --config, not --model");
+  if (is_weights_file(file)) return from_weights(file);
   std::ifstream in(file, std::ios::binary);
   check(in.good(), file.string(), ": cannot be opened for reading");
-  std::array<char, 9> head{};
+  std::array<char, 8> head{};
   in.read(head.data(), head.size());
-  const std::string_view start(head.data(), static_cast<size_t>(in.gcount()));
-  if (start.starts_with("GRMGRAPH")) return from_graph(load_graph(file), file);
-  if (file.extension() == ".safetensors" ||
-      looks_like_safetensors(start, std::filesystem::file_size(file)))
-    return from_checkpoint(load_checkpoint(file).info, file);
+  if (std::string_view(head.data(), head.size()) == "GRMGRAPH")
+    return from_graph(load_graph(file), file);
   return from_text(file);
 }
 
@@ -120,6 +176,40 @@ Recipe ModelSource::recipe(const std::string& config, const std::vector<std::str
   for (const std::string& warning : resolved.warnings) warn(warning);
   validate(resolved.recipe);
   return resolved.recipe;
+}
+
+std::vector<NamedType> named_types(const Weights& weights) {
+  std::vector<NamedType> types;
+  for (const std::string& name : weights.names()) types.push_back({name, weights.type(name)});
+  return types;
+}
+
+LoadReport load_parameters(Executable& executable, const NamedModel& model, const Weights& weights,
+                           LoadRule rule) {
+  const std::string where = weights.path().string();
+  const std::vector<ParamSpec> specs =
+      model.classifier ? classifier_parameters(model.config) : pretrain_parameters(model.config);
+  const std::vector<NamedType> found = named_types(weights);
+  LoadReport report = match_weights(specs, found);
+  require_fit(report, rule, found, model, where);
+  std::map<std::string_view, std::string_view> file_names(report.matched.begin(),
+                                                          report.matched.end());
+  for (const ParamSpec& spec : specs) {
+    const auto name = file_names.find(spec.name);
+    if (name == file_names.end()) continue;
+    const Tensor value = weights.tensor(name->second);
+    if (spec.alias_of.empty()) {
+      executable.write(spec.name, value.view());
+      continue;
+    }
+    const Tensor shared = weights.tensor(file_names.at(spec.alias_of));
+    check(value.bytes() == shared.bytes() &&
+              std::memcmp(value.data(), shared.data(), static_cast<size_t>(value.bytes())) == 0,
+          where, ": ", spec.name, " and ", spec.alias_of,
+          " differ, but this model shares them; set model.share_all and model.share_first_third as "
+          "the file was trained");
+  }
+  return report;
 }
 
 }  // namespace grimace

@@ -1,5 +1,6 @@
 // What a --model argument stands for: the name of a configuration, a run folder (its newest intact
-// checkpoint), a checkpoint, a saved graph, or a graph in text form.
+// checkpoint), a checkpoint or another file of weights, a saved graph, or a graph in text form.
+// Also the way of weights from a file into an executable.
 #pragma once
 
 #include <filesystem>
@@ -8,6 +9,9 @@
 #include <string>
 
 #include "ir/graph.h"
+#include "models/weight_names.h"
+#include "runtime/executable.h"
+#include "runtime/weights.h"
 #include "tools/recipe.h"
 
 namespace grimace {
@@ -26,7 +30,16 @@ struct ModelSource {
 };
 
 // Error naming what was given and what it may be, or the file and what is wrong with it.
-// Checkpoints passed over as damaged are named in warnings.
+// Checkpoints passed over as damaged are named in warnings. Of a file without a recipe (.pth, plain
+// .safetensors) names and shapes tell the model (models/weight_names.h); settings may correct that.
 ModelSource open_model_source(const std::string& model);
+
+// Names and types of the model's tensors.
+std::vector<NamedType> named_types(const Weights& weights);
+
+// Writes what the file has into the parameters of a model's executable. Error that says what the
+// file holds and what would fit, unless it satisfies `rule`; the rest stays as it is.
+LoadReport load_parameters(Executable& executable, const NamedModel& model, const Weights& weights,
+                           LoadRule rule);
 
 }  // namespace grimace

@@ -18,7 +18,7 @@ std::vector<Key> model_keys() {
   return {
       {KEY(model.name),
        .meaning = "named configuration; sets attention type, widths, heads, depths",
-       .choices = model_names(), .authors = {{"model"}}},
+       .choices = model_names(), .authors = {{"model"}}, .changes_result = false},
       {KEY(model.attn_type), .meaning = "encoder: LGI-Former (local_global) or plain ViT (joint)",
        .choices = {"local_global", "joint"}, .authors = {{"attn_type"}}},
       {KEY(model.image), .meaning = "height and width of a frame", .unit = "pixels", .min = 1,
@@ -97,13 +97,13 @@ std::vector<Key> data_keys() {
        .max = 64, .authors = {{"num_samples"}}},
       {KEY(data.workers),
        .meaning = "decoding threads beside the training one; the result is the same", .min = 0,
-       .max = 256, .flags = {{"workers"}}, .authors = {{"num_workers"}}},
+       .max = 256, .flags = {{"workers"}}, .authors = {{"num_workers"}}, .changes_result = false},
       {KEY(data.no_augmentation), .meaning = "no random crop; resize only",
        .authors = {{"no_augmentation"}}},
       {KEY(data.hold_batch),
        .meaning = "train on the first batch again and again, to see that the model can learn it"},
       {KEY(data.max_bad), .meaning = "largest fraction of unreadable clips to go on with", .min = 0,
-       .max = 1, .flags = {{"max_bad"}}},
+       .max = 1, .flags = {{"max_bad"}}, .changes_result = false},
   };
 }
 
@@ -144,9 +144,9 @@ std::vector<Key> optim_keys() {
 std::vector<Key> run_keys() {
   return {
       {KEY(run.out), .meaning = "run folder: checkpoints, metrics.jsonl, recipe",
-       .flags = {{"out"}}, .authors = {{"output_dir"}}},
+       .flags = {{"out"}}, .authors = {{"output_dir"}}, .changes_result = false},
       {KEY(run.log_dir), .meaning = "folder of metrics.jsonl; empty = the run folder",
-       .authors = {{"log_dir"}}},
+       .authors = {{"log_dir"}}, .changes_result = false},
       {KEY(run.seed), .meaning = "seed of initialisation, data order, masks and crops", .min = 0,
        .max = 4294967295.0, .authors = {{"seed"}}},
       {KEY(run.precision), .meaning = "of products; weights and sums stay f32",
@@ -154,21 +154,23 @@ std::vector<Key> run_keys() {
       {KEY(run.backend), .meaning = "where the graph runs; reference is slow and exact",
        .choices = {"cpu", "reference"}, .flags = {{"backend"}}},
       {KEY(run.threads), .meaning = "compute threads; 0 = one per core", .min = 0, .max = 1024,
-       .flags = {{"threads"}}},
+       .flags = {{"threads"}}, .changes_result = false},
       {KEY(run.save_every_epochs), .meaning = "checkpoint every so many epochs, and at the end",
-       .unit = "epochs", .min = 1, .max = 1e6, .authors = {{"save_ckpt_freq"}}},
+       .unit = "epochs", .min = 1, .max = 1e6, .authors = {{"save_ckpt_freq"}},
+       .changes_result = false},
       {KEY(run.save_every_steps), .meaning = "checkpoint every so many steps; 0 = by epochs only",
-       .unit = "steps", .min = 0, .max = 1e12},
-      {KEY(run.keep_last), .meaning = "newest checkpoints that are kept", .min = 1, .max = 1e6},
+       .unit = "steps", .min = 0, .max = 1e12, .changes_result = false},
+      {KEY(run.keep_last), .meaning = "newest checkpoints that are kept", .min = 1, .max = 1e6,
+       .changes_result = false},
       {KEY(run.resume),
        .meaning =
            "continue the newest checkpoint of the run folder (auto), of a path, or start new",
        .flags = {},
-       .authors = {{"resume"},
-                   {"auto_resume", "auto", "none"},
-                   {"no_auto_resume", "none", "auto"}}},
+       .authors = {{"resume"}, {"auto_resume", "auto", "none"}, {"no_auto_resume", "none", "auto"}},
+       .changes_result = false},
       {KEY(run.progress), .meaning = "how progress is shown; auto = bar on a terminal, else plain",
-       .choices = {"auto", "bar", "plain", "json"}, .flags = {{"progress"}}},
+       .choices = {"auto", "bar", "plain", "json"}, .flags = {{"progress"}},
+       .changes_result = false},
   };
 }
 #undef KEY

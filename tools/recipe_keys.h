@@ -31,6 +31,7 @@ struct Key {
   std::vector<std::string> choices = {};
   std::vector<Flag> flags = {};    // this program's own
   std::vector<Flag> authors = {};  // those of the authors' program
+  bool changes_result = true;      // whether another value gives a run other parameters
 
   bool is_bool() const;
 };

@@ -34,24 +34,29 @@ class CpuBackend : public Backend {
     return cpu::has_kernel(node) || node.num_inputs() == 0 || bytes_of(node) <= kSmallBytes;
   }
 
-  std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
-    check(supports(options.precision), "the cpu backend computes in f32 or bf16; precision ",
-          name_of(options.precision), " needs --backend reference");
-    check(options.threads >= 0, "the number of threads must not be negative; got ",
-          options.threads);
+  std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
+    check(supports(precision), "the cpu backend computes in f32 or bf16; precision ",
+          name_of(precision), " needs --backend reference");
     auto copy = graph.clone();
     expand(*copy, [](const Node& node) {
       return cpu::has_kernel(node) || node.op().reference != nullptr;
     });
-    if (options.precision == Precision::bf16) mixed_precision(*copy, DType::bf16);
+    if (precision == Precision::bf16) mixed_precision(*copy, DType::bf16);
+    return copy;
+  }
+
+  std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
+    check(options.threads >= 0, "the number of threads must not be negative; got ",
+          options.threads);
+    auto lowered = lower(graph, options.precision);
     cpu::Context context{.threads = options.threads == 0 ? omp_get_num_procs() : options.threads,
                          .isa = cpu::best_isa()};
     ExecutableInfo info;
     info.backend = cat("cpu ", name_of(options.precision), ", ", context.threads,
                        context.threads == 1 ? " thread, " : " threads, ", name_of(context.isa),
                        ", oneDNN ", cpu::onednn_version());
-    info.slow_nodes = slow_nodes(*copy, *this);
-    return make_host_executable(std::move(copy), std::make_unique<cpu::CpuKernels>(context),
+    info.slow_nodes = slow_nodes(*lowered, *this);
+    return make_host_executable(std::move(lowered), std::make_unique<cpu::CpuKernels>(context),
                                 std::move(info));
   }
 };

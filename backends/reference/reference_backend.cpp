@@ -19,15 +19,20 @@ class ReferenceBackend : public Backend {
   bool supports(Precision precision) const override { return precision != Precision::bf16; }
   bool supports(const Node&) const override { return true; }
 
-  std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
-    check(supports(options.precision), "the reference backend computes in f64 or f32; precision ",
-          name_of(options.precision), " needs --backend cpu");
+  std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
+    check(supports(precision), "the reference backend computes in f64 or f32; precision ",
+          name_of(precision), " needs --backend cpu");
     auto copy = graph.clone();
-    if (options.precision == Precision::f64) convert_floats(*copy, DType::f64);
+    if (precision == Precision::f64) convert_floats(*copy, DType::f64);
     expand(*copy, [](const Node& node) { return node.op().reference != nullptr; });
+    return copy;
+  }
+
+  std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
+    auto lowered = lower(graph, options.precision);
     ExecutableInfo info;
     info.backend = cat("reference ", name_of(options.precision), ", 1 thread");
-    return make_host_executable(std::move(copy), std::make_unique<ReferenceKernels>(), info);
+    return make_host_executable(std::move(lowered), std::make_unique<ReferenceKernels>(), info);
   }
 };
 

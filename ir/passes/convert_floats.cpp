@@ -28,7 +28,7 @@ int convert_node(Graph& graph, Node& node, DType to) {
       graph.set_attr(node, spec.name, to);
   }
   int changed = 0;
-  const std::vector<TensorType> types = node.op().infer(node);
+  const std::vector<TensorType> types = node.infer();
   for (int i = 0; i < node.num_results(); ++i) {
     const TensorType& type = types[static_cast<size_t>(i)];
     if (type == node.out(i)) continue;

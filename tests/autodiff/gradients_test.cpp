@@ -11,7 +11,6 @@
 namespace grimace {
 namespace {
 
-using testing::InputSpec;
 using testing::OpCase;
 
 constexpr double kLimit = 1e-6;
@@ -55,12 +54,7 @@ struct Composite {
     return b.input(name, {DType::f64, shape});
   }
   void expect_good_gradients() {
-    std::map<std::string, Buffer> inputs;
-    for (const Value& input : graph.inputs()) {
-      const InputSpec spec{{DType::f32, input.shape()}, -1.0, 1.0};
-      inputs[input.name()] = testing::random_input(spec, inputs.size(), DType::f64);
-    }
-    const GradientError worst = check_gradients(graph, inputs, targets);
+    const GradientError worst = check_gradients(graph, testing::random_inputs(graph), targets);
     EXPECT_LE(worst.error, kLimit) << worst;
     EXPECT_GT(worst.compared, 0);
   }
@@ -125,10 +119,7 @@ TEST(Gradients, of_a_target_that_the_loss_does_not_depend_on_are_zeros) {
   const Value loss = b.reduce_sum(x * x + b.floor(stepped), {0});
   const std::vector<Value> grads = gradients(b, loss, {x, other, stepped});
   for (size_t i = 0; i < 3; ++i) b.output(cat("grad", i), grads[i]);
-  std::map<std::string, Buffer> inputs;
-  for (const Value& input : graph.inputs())
-    inputs[input.name()] = testing::random_input({{DType::f32, input.shape()}}, 1, DType::f64);
-  const Interpretation result = interpret(graph, inputs);
+  const Interpretation result = interpret(graph, testing::random_inputs(graph));
   for (const char* name : {"grad1", "grad2"})
     for (const double value : result.outputs.at(name).view().as<double>()) EXPECT_EQ(value, 0.0);
   EXPECT_EQ(result.outputs.at("grad1").type, other.type());

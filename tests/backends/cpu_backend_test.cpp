@@ -1,6 +1,10 @@
 // The cpu backend as a whole: what it supports and says of itself, and whole graphs through it.
 #include "backends/cpu/cpu_backend.h"
 
+#include <set>
+
+#include "ir/text.h"
+#include "ir/verify.h"
 #include "tests/backends/cpu_run.h"
 
 namespace grimace {
@@ -41,6 +45,27 @@ TEST(CpuBackend, RunsAGraphLikeTheReferenceInF32AndBf16) {
     EXPECT_LE(testing::relative_error(bf16[0], wanted[0]), 2e-2);
     EXPECT_GT(testing::relative_error(bf16[0], wanted[0]), 1e-5);  // it does round operands
   }
+}
+
+// The element types of all results of the graph that the backend will run.
+std::set<DType> lowered_types(const char* backend, Precision precision) {
+  const auto graph = small_network();
+  const std::string before = print(*graph);
+  const auto lowered = make_backend(backend)->lower(*graph, precision);
+  EXPECT_EQ(print(*graph), before);
+  verify(*lowered);
+  std::set<DType> types;
+  for (const Node& node : lowered->nodes()) types.insert(node.out().dtype);
+  return types;
+}
+
+TEST(Backends, LowerACopyOfTheGraphToTheirPrecision) {
+  using Types = std::set<DType>;
+  EXPECT_EQ(lowered_types("cpu", Precision::f32), (Types{DType::f32}));
+  EXPECT_EQ(lowered_types("cpu", Precision::bf16), (Types{DType::f32, DType::bf16}));
+  EXPECT_EQ(lowered_types("reference", Precision::f32), (Types{DType::f32}));
+  EXPECT_EQ(lowered_types("reference", Precision::f64), (Types{DType::f64}));
+  EXPECT_THROW(make_backend("reference")->lower(*small_network(), Precision::bf16), Error);
 }
 
 TEST(CpuBackend, RefusesF64SayingWhatToUse) {

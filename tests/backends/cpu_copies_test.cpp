@@ -1,4 +1,5 @@
-// Ops that move elements must move them exactly, for every element size.
+// Ops that move elements must move them exactly, for every element size, also where there is work
+// for all threads; small shapes are the op cases'.
 #include "tests/backends/cpu_run.h"
 
 namespace grimace {
@@ -25,16 +26,12 @@ void expect_exact(DType dtype, const Shape& shape,
 
 TEST(CpuCopies, TransposeIsExact) {
   const std::pair<Shape, std::vector<int64_t>> cases[] = {
-      {{1}, {0}},
-      {{3, 5}, {1, 0}},
       {{300, 517}, {1, 0}},
       {{2, 11, 3, 64}, {0, 2, 1, 3}},
       {{4, 11, 3, 8, 16}, {2, 0, 3, 1, 4}},
       {{2, 3, 4, 2, 2, 16, 2, 16}, {0, 2, 4, 6, 3, 5, 7, 1}},
       {{2, 3, 4, 2, 2, 16, 2, 16}, {0, 2, 4, 6, 1, 3, 5, 7}},
       {{2, 4, 2, 2, 2, 16, 16, 3}, {0, 7, 1, 4, 2, 5, 3, 6}},
-      {{5, 1, 7, 1, 9}, {4, 3, 2, 1, 0}},
-      {{3, 0, 2}, {2, 1, 0}},
       {{100, 2, 33}, {2, 1, 0}},
       {{2, 33, 100}, {0, 2, 1}},
   };
@@ -45,9 +42,10 @@ TEST(CpuCopies, TransposeIsExact) {
 
 TEST(CpuCopies, BroadcastIsExact) {
   const std::pair<Shape, Shape> cases[] = {
-      {{}, {5}},          {{1}, {300, 301}},          {{7}, {5, 7}},
-      {{5, 1}, {5, 700}}, {{2, 1, 3}, {2, 400, 3}},   {{1, 4, 1}, {3, 4, 5}},
-      {{3}, {0, 3}},      {{4, 1, 33}, {4, 900, 33}},
+      {{1}, {300, 301}},
+      {{5, 1}, {5, 700}},
+      {{2, 1, 3}, {2, 400, 3}},
+      {{4, 1, 33}, {4, 900, 33}},
   };
   for (const DType dtype : kTypes)
     for (const auto& [from, to] : cases)
@@ -62,7 +60,6 @@ TEST(CpuCopies, SliceAndPadAreExact) {
       expect_exact(dtype, shape, [&](Builder& g, Value x) { g.slice(x, axis, 3, 3); });
       expect_exact(dtype, shape, [&](Builder& g, Value x) { g.pad(x, axis, 3, 4); });
       expect_exact(dtype, shape, [&](Builder& g, Value x) { g.pad(x, axis, 0, 1); });
-      expect_exact(dtype, {3, 0, 4}, [&](Builder& g, Value x) { g.pad(x, axis, 1, 0); });
     }
 }
 
@@ -101,17 +98,17 @@ TEST(CpuRows, GatherIsExact) {
 }
 
 TEST(CpuRows, ScatterAddsInTheReferencesOrder) {
-  for (const bool shared : {true, false})
-    for (const Shape& x : {Shape{3, 100, 130}, Shape{1, 5, 1}, Shape{2, 0, 3}}) {
-      Graph graph;
-      Builder g(graph);
-      g.scatter_rows(g.input("x", {DType::f32, x}), g.input("i", {DType::i32, {x[0], x[1]}}), 12,
-                     shared);
-      NodeRun run(graph);
-      set_index(run.inputs[1], 12);
-      for (const int threads : {1, 2})
-        EXPECT_TRUE(testing::same_bits(run.kernel(context(threads))[0], run.reference()[0]));
-    }
+  for (const bool shared : {true, false}) {
+    const Shape x{3, 100, 130};
+    Graph graph;
+    Builder g(graph);
+    g.scatter_rows(g.input("x", {DType::f32, x}), g.input("i", {DType::i32, {x[0], x[1]}}), 12,
+                   shared);
+    NodeRun run(graph);
+    set_index(run.inputs[1], 12);
+    for (const int threads : {1, 2})
+      EXPECT_TRUE(testing::same_bits(run.kernel(context(threads))[0], run.reference()[0]));
+  }
 }
 
 std::string error_of(const std::function<void()>& call) {

@@ -1,4 +1,5 @@
-// Elementwise kernels against the reference kernels: broadcasting, in place, casts.
+// Elementwise kernels against the reference kernels where there is enough work for all threads and
+// vectors; small shapes are the op cases'.
 #include "tests/backends/cpu_run.h"
 
 namespace grimace {
@@ -10,20 +11,12 @@ struct ShapePair {
   Shape a, b;
 };
 const ShapePair kPairs[] = {
-    {{1}, {1}},
-    {{}, {}},
-    {{7}, {7}},
-    {{5}, {}},
-    {{}, {5}},
     {{3, 1001}, {1001}},
     {{1001}, {3, 1001}},
-    {{9, 33}, {9, 1}},
-    {{9, 1}, {1, 33}},
+    {{130, 601}, {130, 1}},
+    {{130, 1}, {1, 601}},
     {{4, 3, 512, 3}, {4, 3, 1, 3}},
-    {{2, 1, 5, 1}, {1, 3, 1, 7}},
     {{70, 1100}, {70, 1100}},
-    {{0, 4}, {4}},
-    {{3, 0}, {3, 1}},
 };
 
 TEST(CpuElementwise, BinaryOpsAgreeWithReferenceForEveryBroadcast) {
@@ -73,15 +66,14 @@ TEST(CpuElementwise, ResultsMayOverwriteAnOperandOfTheSameShape) {
 TEST(CpuElementwise, UnaryOpsAgreeWithReference) {
   for (const OpDef* op : {&op_neg, &op_exp, &op_log, &op_sqrt, &op_rsqrt, &op_erf, &op_floor,
                           &op_is_finite, &op_gelu})
-    for (const Shape& shape : {Shape{}, Shape{1}, Shape{31}, Shape{3, 40001}, Shape{0, 3}})
-      expect_kernel_agrees(
-          [&](Builder& g) {
-            g.emit(*op, {g.input("x", {DType::f32, shape})});
-          },
-          1e-6,
-          [](testing::NodeRun& run) {
-            for (float& x : run.inputs[0].as<float>()) x = std::fabs(x) * 3.0f;
-          });
+    expect_kernel_agrees(
+        [&](Builder& g) {
+          g.emit(*op, {g.input("x", {DType::f32, {3, 40001}})});
+        },
+        1e-6,
+        [](testing::NodeRun& run) {
+          for (float& x : run.inputs[0].as<float>()) x = std::fabs(x) * 3.0f;
+        });
 }
 
 TEST(CpuElementwise, IsFiniteKnowsInfinityAndNan) {

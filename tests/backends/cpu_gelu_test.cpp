@@ -93,14 +93,11 @@ TEST_P(CpuApproximation, GeluAndItsGradientAreCloserThanRoundingToTheDoubleFormu
   EXPECT_LE(testing::relative_error(backward.kernel(cpu)[0], dx), 1.2e-7);
 }
 
-TEST(CpuGelu, AgreesWithReference) {
-  for (const Shape& shape : {Shape{1}, Shape{7, 13}, Shape{3, 20011}, Shape{0}}) {
-    const TensorType type{DType::f32, shape};
-    testing::expect_kernel_agrees([&](Builder& g) { g.gelu(g.input("x", type)); });
-    testing::expect_kernel_agrees([&](Builder& g) {
-      g.emit(op_gelu_grad, {g.input("x", type), g.input("dy", type)});
-    });
-  }
+TEST(CpuGelu, GradientAgreesWithReference) {
+  const TensorType type{DType::f32, {3, 20011}};
+  testing::expect_kernel_agrees([&](Builder& g) {
+    g.emit(op_gelu_grad, {g.input("x", type), g.input("dy", type)});
+  });
 }
 
 }  // namespace

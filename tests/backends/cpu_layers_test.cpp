@@ -1,4 +1,5 @@
-// softmax, layer_norm, reductions and adamw against the reference kernels.
+// softmax, layer_norm, reductions and adamw against the reference kernels where there is work for
+// all threads and vectors; small shapes are the op cases'.
 #include "tests/backends/cpu_run.h"
 
 namespace grimace {
@@ -8,15 +9,11 @@ using testing::context;
 using testing::expect_kernel_agrees;
 using testing::NodeRun;
 
-const Shape kRows[] = {{1}, {1, 1}, {7, 1}, {5, 8}, {4, 11}, {640, 11, 11}, {3, 101}, {40, 800}};
+const Shape kRows[] = {{640, 11, 11}, {40, 800}};
 
 TEST(CpuSoftmax, AgreesWithReference) {
   for (const Shape& shape : kRows)
     expect_kernel_agrees([&](Builder& g) { g.softmax(g.input("x", {DType::f32, shape})); });
-}
-
-TEST(CpuSoftmax, ServesNoRows) {
-  expect_kernel_agrees([](Builder& g) { g.softmax(g.input("x", {DType::f32, {0, 5}})); });
 }
 
 TEST(CpuSoftmax, IsNotUpsetByLargeLogits) {
@@ -48,8 +45,7 @@ TEST(CpuSoftmax, GradientAgreesWithReference) {
 }
 
 TEST(CpuLayerNorm, AgreesWithReference) {
-  for (const Shape& shape :
-       {Shape{1, 2}, Shape{9, 48}, Shape{2, 3, 100}, Shape{301, 512}, Shape{0, 4}})
+  for (const Shape& shape : {Shape{301, 512}, Shape{40, 9, 100}})
     expect_kernel_agrees(
         [&](Builder& g) {
           const TensorType vector{DType::f32, {shape[-1]}};
@@ -70,8 +66,7 @@ void build_layer_norm_grad(Builder& g, const Shape& shape) {
 }
 
 TEST(CpuLayerNorm, GradientAgreesWithReference) {
-  for (const Shape& shape :
-       {Shape{1, 3}, Shape{9, 48}, Shape{2, 65, 100}, Shape{1301, 512}, Shape{0, 4}})
+  for (const Shape& shape : {Shape{2, 65, 100}, Shape{1301, 512}})
     expect_kernel_agrees([&](Builder& g) { build_layer_norm_grad(g, shape); }, 2e-6);
 }
 
@@ -90,21 +85,8 @@ struct Reduction {
   std::vector<int64_t> axes;
 };
 const Reduction kReductions[] = {
-    {{7}, {0}},
-    {{1}, {0}},
-    {{5, 1}, {1}},
-    {{13, 37}, {1}},
-    {{13, 37}, {0}},
-    {{6464, 512}, {0}},
-    {{3, 700, 300}, {0, 1}},
-    {{20, 33, 65}, {1}},
-    {{4, 9, 512, 3}, {2}},
-    {{2, 5, 3}, {0, 2}},
-    {{6, 5, 4, 3}, {1, 3}},
-    {{8, 100}, {}},
-    {{0, 4}, {0}},
-    {{4, 0}, {1}},
-    {{3, 40, 2, 50, 2}, {0, 2, 4}},
+    {{6464, 512}, {0}},  {{640, 512}, {1}},     {{3, 700, 300}, {0, 1}},
+    {{20, 33, 65}, {1}}, {{4, 9, 512, 3}, {2}}, {{3, 40, 2, 50, 2}, {0, 2, 4}},
     {{5000, 2}, {0}},
 };
 
@@ -149,34 +131,34 @@ TEST(CpuReduceSum, KeepsMillionsOfElementsExactToAFewUlp) {
 }
 
 TEST(CpuAdamw, AgreesWithReferenceAndLeavesEverythingWhenNotApplied) {
-  for (const bool apply : {true, false})
-    for (const int64_t count : {1, 31, 50001}) {
-      Graph graph;
-      Builder g(graph);
-      const TensorType t{DType::f32, {count}};
-      const TensorType scalar{DType::f32, {}};
-      g.emit_all(op_adamw,
-                 {g.input("p", t), g.input("m", t), g.input("v", t), g.input("g", t),
-                  g.input("lr", scalar), g.input("wd", scalar), g.input("scale", scalar),
-                  g.input("step", {DType::i64, {}}), g.input("apply", {DType::boolean, {}})},
-                 {{"beta1", 0.9}, {"beta2", 0.95}, {"lr_scale", 0.75}});
-      NodeRun run(graph);
-      for (float& v : run.inputs[2].as<float>()) v = std::fabs(v);
-      run.inputs[4].as<float>()[0] = 1e-3f;
-      run.inputs[5].as<float>()[0] = 0.05f;
-      run.inputs[6].as<float>()[0] = 0.5f;
-      run.inputs[7].as<int64_t>()[0] = 3;
-      run.inputs[8].as<bool>()[0] = apply;
-      const std::vector<Tensor> wanted = run.reference();
-      const std::vector<Tensor> got = run.kernel(context(2));
-      for (size_t i = 0; i < 3; ++i) {
-        EXPECT_LE(testing::relative_error(got[i], wanted[i]), apply ? 2e-7 : 0.0);
-        EXPECT_EQ(testing::same_bits(got[i], run.inputs[i]), !apply);
-      }
-      // The planner runs it in place: results 0..2 over inputs 0..2.
-      const std::vector<Tensor> state = run.kernel_in_place(context(2), {0, 1, 2});
-      for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(testing::same_bits(state[i], got[i]));
+  for (const bool apply : {true, false}) {
+    constexpr int64_t count = 50001;
+    Graph graph;
+    Builder g(graph);
+    const TensorType t{DType::f32, {count}};
+    const TensorType scalar{DType::f32, {}};
+    g.emit_all(op_adamw,
+               {g.input("p", t), g.input("m", t), g.input("v", t), g.input("g", t),
+                g.input("lr", scalar), g.input("wd", scalar), g.input("scale", scalar),
+                g.input("step", {DType::i64, {}}), g.input("apply", {DType::boolean, {}})},
+               {{"beta1", 0.9}, {"beta2", 0.95}, {"lr_scale", 0.75}});
+    NodeRun run(graph);
+    for (float& v : run.inputs[2].as<float>()) v = std::fabs(v);
+    run.inputs[4].as<float>()[0] = 1e-3f;
+    run.inputs[5].as<float>()[0] = 0.05f;
+    run.inputs[6].as<float>()[0] = 0.5f;
+    run.inputs[7].as<int64_t>()[0] = 3;
+    run.inputs[8].as<bool>()[0] = apply;
+    const std::vector<Tensor> wanted = run.reference();
+    const std::vector<Tensor> got = run.kernel(context(2));
+    for (size_t i = 0; i < 3; ++i) {
+      EXPECT_LE(testing::relative_error(got[i], wanted[i]), apply ? 2e-7 : 0.0);
+      EXPECT_EQ(testing::same_bits(got[i], run.inputs[i]), !apply);
     }
+    // The planner runs it in place: results 0..2 over inputs 0..2.
+    const std::vector<Tensor> state = run.kernel_in_place(context(2), {0, 1, 2});
+    for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(testing::same_bits(state[i], got[i]));
+  }
 }
 
 }  // namespace

@@ -180,10 +180,10 @@ TEST(Text, ErrorsNameTheLineAndTheReason) {
   EXPECT_EQ(parse_error("  %y = concat %x, %x {axis=one} : f32[2x3]"),
             "line 3: concat: attribute 'axis': expected an integer, got 'one'");
   EXPECT_EQ(parse_error("  %y = concat %x, %x {axis=0, axis=1} : f32[2x3]"),
-            "line 3: concat: an attribute is given twice");
+            "line 3: concat %y: an attribute is given twice");
   EXPECT_EQ(parse_error("  %y = concat %x : f32[2x3]"),
-            "line 3: concat: attribute 'axis' must be given");
-  EXPECT_EQ(parse_error("  %y = add %x : f32[2x3]"), "line 3: add: wrong number of inputs: 1");
+            "line 3: concat %y: attribute 'axis' must be given");
+  EXPECT_EQ(parse_error("  %y = add %x : f32[2x3]"), "line 3: add %y: wrong number of inputs: 1");
   EXPECT_EQ(parse_error("  %y = add %x, %z : f32[2x3]"), "line 3: '%z' is not defined above");
   EXPECT_EQ(parse_error("  %y = gelu %x : f32[3x2]"),
             "line 3: gelu %y: result 0 is f32[2x3], not f32[3x2]");
@@ -236,7 +236,8 @@ TEST(Text, HugeDeclaredShapesAreRefusedWithoutAllocating) {
   EXPECT_EQ(parse_error("  constant @c : f64[1099511627776] = [1]"),
             "line 3: expected 1099511627776 values for f64[1099511627776], got 1");
   EXPECT_EQ(parse_error("  %y = full {value=0, shape=[1048576,1048576,1024]} : f32[]"),
-            "line 3: a shape with a dimension of 1024 exceeds the limit of 2^40 elements");
+            "line 3: full %y: a shape with a dimension of 1024 exceeds the limit of 2^40 "
+            "elements");
 }
 
 TEST(Text, LongNamesAndTokensAreCutInMessages) {

@@ -5,6 +5,7 @@
 
 #include "ir/builder.h"
 #include "ir/op_def.h"
+#include "ir/verify.h"
 
 namespace grimace {
 namespace {
@@ -251,23 +252,60 @@ INSTANTIATE_TEST_SUITE_P(tokens, RefusedBy, ::testing::ValuesIn(kTokens), name_o
 INSTANTIATE_TEST_SUITE_P(sources, RefusedBy, ::testing::ValuesIn(kSources), name_of_test);
 INSTANTIATE_TEST_SUITE_P(layers, RefusedBy, ::testing::ValuesIn(kLayers), name_of_test);
 
-TEST(InferenceErrors, name_the_node_and_where_it_is) {
+// A refused node %h in encoder/blocks.3 leaves nothing behind; returns the message.
+std::string error_in_a_block(const OpDef& op, const std::vector<TensorType>& types,
+                             const std::vector<NamedAttr>& attrs) {
   Graph graph;
   Builder b(graph);
-  const Value x = b.input("x", {DType::f32, {8, 101, 512}});
-  const Value w = b.param("fc1.weight", {2048, 384});
+  std::vector<Value> inputs;
+  for (const TensorType& type : types) inputs.push_back(b.input(cat("in", inputs.size()), type));
   const Scope encoder(b, "encoder");
   const Scope block(b, "blocks.3");
+  std::string message = "accepted";
   try {
-    b.linear(x, w, {}, "h");
+    graph.add_node(op, inputs, attrs, "h");
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  EXPECT_TRUE(graph.nodes().empty());
+  for (const Value& input : inputs) EXPECT_TRUE(input.users().empty());
+  return message;
+}
+
+TEST(InferenceErrors, name_the_node_and_where_it_is) {
+  EXPECT_EQ(error_in_a_block(op_linear, {f32({8, 101, 512}), f32({2048, 384})}, {}),
+            "linear %h (encoder/blocks.3): input dim 2 must equal weight dim 1; input "
+            "f32[8x101x512], weight f32[2048x384]");
+  EXPECT_EQ(error_in_a_block(op_linear, {f32({8, 101, 512})}, {}),
+            "linear %h (encoder/blocks.3): wrong number of inputs: 1");
+  EXPECT_EQ(error_in_a_block(op_concat, {f32({2})}, {}),
+            "concat %h (encoder/blocks.3): attribute 'axis' must be given");
+}
+
+TEST(InferenceErrors, name_the_node_for_a_shape_that_cannot_be) {
+  EXPECT_EQ(error_in_a_block(op_reshape, {f32({6})}, {{"shape", Ints{-2, -3}}}),
+            "reshape %h (encoder/blocks.3): a dimension must not be negative; got -2");
+  EXPECT_EQ(error_in_a_block(op_broadcast, {f32({})}, {{"shape", Ints{1 << 30, 1 << 30}}}),
+            "broadcast %h (encoder/blocks.3): a shape with a dimension of 1073741824 exceeds the "
+            "limit of 2^40 elements");
+  EXPECT_EQ(error_in_a_block(op_full, {}, {{"value", 0.0}, {"shape", Ints(9, 1)}}),
+            "full %h (encoder/blocks.3): a shape has at most 8 dimensions; got 9");
+}
+
+TEST(InferenceErrors, name_the_node_once_in_a_graph_that_is_verified) {
+  Graph graph;
+  Builder b(graph);
+  const Value x = b.input("x", f32({2, 3}));
+  const Value y = b.add(x, b.input("z", f32({3})));
+  graph.rename(y, "y");
+  b.output("y", y);
+  graph.set_type(x, f32({2, 4}));
+  try {
+    verify(graph);
     FAIL() << "accepted";
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "linear %h (encoder/blocks.3): input dim 2 must equal weight dim 1; input "
-                 "f32[8x101x512], weight f32[2048x384]");
+    EXPECT_STREQ(error.what(), "add %y: shapes do not broadcast together: [2x4] and [3]");
   }
-  EXPECT_TRUE(graph.nodes().empty()) << "a refused node leaves nothing behind";
-  EXPECT_TRUE(x.users().empty());
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // All passes together on a whole training step of a small masked autoencoder.
+#include <cmath>
+
 #include "autodiff/train_step.h"
 #include "models/masked_autoencoder.h"
 #include "tests/passes/pass_testing.h"

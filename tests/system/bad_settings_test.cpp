@@ -15,7 +15,7 @@ class BadSettingsTest : public ::testing::Test {
   void expect_settings_refused(const Words& settings, const std::string& message) {
     const Outcome outcome = run_grimace(pretrain(scratch_ / "run", settings));
     expect_refused(outcome, message);
-    EXPECT_TRUE(names_in(scratch_ / "run").empty()) << message;
+    EXPECT_FALSE(fs::exists(scratch_ / "run")) << message;
   }
 
   // `text` as the recipe; `message` follows "recipe.toml:".
@@ -113,6 +113,15 @@ TEST_F(BadSettingsTest, recipes_are_refused_at_their_line) {
 
 TEST_F(BadSettingsTest, a_missing_recipe_is_refused) {
   expect_refused(run_grimace({"pretrain", "--config", scratch_ / "gone.toml"}), "gone.toml");
+}
+
+TEST_F(BadSettingsTest, a_refused_run_leaves_neither_its_folders_nor_their_parents) {
+  fs::create_directory(scratch_ / "mine");
+  const fs::path out = scratch_ / "mine" / "deep" / "run";
+  const Words settings{"--batch-size", "25", "--log-dir", scratch_ / "mine" / "deep" / "log"};
+  expect_refused(run_grimace(pretrain(out, settings)), "fewer than a batch of 25");
+  EXPECT_TRUE(fs::exists(scratch_ / "mine"));
+  EXPECT_TRUE(fs::is_empty(scratch_ / "mine"));
 }
 
 TEST_F(BadSettingsTest, an_output_folder_that_is_a_file_is_refused) {

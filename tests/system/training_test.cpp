@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "tests/data/clips.h"
@@ -152,6 +153,39 @@ TEST_F(TrainingTest, a_finished_run_says_that_there_is_nothing_to_do) {
   const Outcome again = pretrain_well(scratch_ / "run");
   EXPECT_THAT(again.err, HasSubstr("nothing to do: the run is at step 12 of 12"));
   EXPECT_EQ(metrics(scratch_ / "run").size(), 12u);
+}
+
+TEST_F(TrainingTest, resuming_a_finished_run_into_a_new_folder_makes_that_folder_complete) {
+  pretrain_well(scratch_ / "run");
+  const Outcome outcome = pretrain_well(scratch_ / "copy", {"--resume", scratch_ / "run"});
+  EXPECT_THAT(outcome.err, HasSubstr("nothing to do: the run is at step 12 of 12"));
+  EXPECT_THAT(names_in(scratch_ / "copy"), ElementsAre("checkpoint-12.safetensors"));
+  expect_same_tensors(checkpoint(scratch_ / "run", 12), checkpoint(scratch_ / "copy", 12));
+}
+
+TEST_F(TrainingTest, a_resumed_run_names_every_setting_that_makes_it_another) {
+  pretrain_well(scratch_ / "run");
+  const Outcome outcome =
+      pretrain_well(scratch_ / "run", {"--steps", "14", "--seed", "5", "--lr", "0.01",
+                                       "--batch-size", "4", "--workers", "0", "--threads", "2",
+                                       "--progress", "json", "--set", "run.keep_last=9"});
+  std::vector<std::string> warnings;
+  std::istringstream lines(outcome.err);
+  for (std::string line; std::getline(lines, line);)
+    if (line.find("warning: ") != line.npos) warnings.push_back(line.substr(line.find("resuming")));
+  EXPECT_THAT(warnings,
+              ElementsAre("resuming with optim.lr = 0.01; the checkpoint was made with 0.032",
+                          "resuming with optim.batch_size = 4; the checkpoint was made with 8",
+                          "resuming with optim.steps = 14; the checkpoint was made with 12",
+                          "resuming with run.seed = 5; the checkpoint was made with 0"));
+}
+
+TEST_F(TrainingTest, a_checkpoint_of_another_architecture_is_refused_without_warnings) {
+  pretrain_well(scratch_ / "run");
+  const Outcome outcome =
+      run_grimace(pretrain(scratch_ / "run", {"--seed", "5", "--set", "model.heads=4"}));
+  expect_refused(outcome, "it has model.heads = 2 and this run 4; it is a checkpoint of another");
+  EXPECT_THAT(outcome.err, ::testing::Not(HasSubstr("warning")));
 }
 
 TEST_F(TrainingTest, a_new_run_does_not_overwrite_an_earlier_one) {

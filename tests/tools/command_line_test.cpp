@@ -51,7 +51,7 @@ TEST(CommandLine, ShowsItsVersionAndHelp) {
   const Ran help = run({"--help"});
   EXPECT_EQ(help.code, 0);
   for (const char* command :
-       {"pretrain", "reconstruct", "verify", "graph", "synth", "data", "doctor"})
+       {"pretrain", "reconstruct", "verify", "graph", "synth", "data", "doctor", "bench", "convert"})
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + command));
   EXPECT_EQ(run({}).code, 2);
   const Ran stats = run({"graph", "stats", "--help"});
@@ -77,6 +77,18 @@ TEST(CommandLine, WrongUsageIsOneLineAndCodeTwo) {
   EXPECT_THAT(wrong({"graph", "print", "--after", "x"}), HasSubstr("no such pass"));
   EXPECT_THAT(wrong({"graph", "stats", "--model", "a\nb"}), HasSubstr("\"a?b\""));
   EXPECT_THAT(wrong({"data", "check", "/nowhere/list.csv"}), HasSubstr("/nowhere/list.csv"));
+}
+
+TEST(CommandLine, TooManyOrTooFewValuesAreNamedInOneLine) {
+  EXPECT_EQ(wrong({"pretrain", "--config", "a", "--config", "b"}),
+            "grimace: error: --config is given 2 times; give it once (see grimace pretrain "
+            "--help)\n");
+  EXPECT_THAT(wrong({"pretrain", "--opt_betas", "1", "2", "--opt_betas", "1", "2"}),
+              HasSubstr("--opt-betas takes at most 2 values; got 4 (see"));
+  EXPECT_THAT(wrong({"synth", "--out", "a", "--out", "b", "--out", "c"}),
+              HasSubstr("--out is given 3 times; give it once (see grimace synth --help)"));
+  EXPECT_THAT(wrong({"pretrain", "--config"}), HasSubstr("--config needs a value (see"));
+  EXPECT_THAT(wrong({"pretrain", "--seed", "1", "--seed"}), HasSubstr("--seed needs a value"));
 }
 
 TEST(GraphCommand, PrintsTheGraphBeforeAndAfterAPass) {
