@@ -254,6 +254,42 @@ void sources(Cases& cases) {
     cases.push_back({&op_random_uniform, {seed, seed}, {{"site", 5}, {"shape", shape}}, kExact});
 }
 
+// q, k and v packed in one, two and three tensors; one head and many, tiny regions and long rows.
+void attention(Cases& cases) {
+  struct Row {
+    int64_t batch, queries, keys, heads, width;
+  };
+  for (const Row& r : {Row{1, 1, 1, 1, 1},
+                       {2, 3, 3, 2, 4},
+                       {3, 11, 11, 2, 5},
+                       {1, 7, 3, 1, 8},
+                       {2, 5, 8, 3, 2},
+                       {1, 33, 70, 1, 16},
+                       {0, 4, 4, 2, 2},
+                       {1, 0, 3, 1, 2}}) {
+    const int64_t dim = r.heads * r.width;
+    const Shape q{r.batch, r.queries, dim};
+    const Shape k{r.batch, r.keys, dim};
+    const std::vector<NamedAttr> attrs{{"heads", r.heads}, {"scale", 0.5}};
+    std::vector<std::vector<InputSpec>> packings{{real(q), real({r.batch, r.keys, 2 * dim})},
+                                                 {real(q), real(k), real(k)}};
+    if (r.queries == r.keys) packings.push_back({real({r.batch, r.keys, 3 * dim})});
+    for (std::vector<InputSpec>& inputs : packings) {
+      cases.push_back({&op_attention, inputs, attrs, kSum});
+      inputs.push_back(real(q));
+      cases.push_back({&op_attention_grad, inputs, attrs, kSum});
+    }
+  }
+  for (const DType dtype : {DType::bf16, DType::f16}) {
+    cases.push_back(
+        {&op_attention, {typed(dtype, {2, 5, 18})}, {{"heads", int64_t{3}}, {"scale", 0.5}}, kSum});
+    cases.push_back({&op_attention_grad,
+                     {typed(dtype, {2, 5, 18}), typed(dtype, {2, 5, 6})},
+                     {{"heads", int64_t{3}}, {"scale", 0.5}},
+                     kSum});
+  }
+}
+
 void layers(Cases& cases) {
   for (const Shape& x :
        {Shape{1}, {7}, {3, 1}, {2, 5}, {2, 3, 9}, {0, 4}, {2, 1, 3, 2, 4}, {5, 97}}) {
@@ -287,7 +323,7 @@ std::span<const OpCase> op_cases() {
   static const Cases cases = [] {
     Cases all;
     for (const auto add :
-         {unary, binary, casts, products, reductions, layout, tokens, sources, layers})
+         {unary, binary, casts, products, reductions, layout, tokens, sources, attention, layers})
       add(all);
     return all;
   }();

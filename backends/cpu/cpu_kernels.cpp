@@ -17,11 +17,20 @@ struct KernelRow {
 bool any_type(const Node&) {
   return true;
 }
+bool f32_or_bf16(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::bf16;
+}
 bool f32(const Node& node) {
   return node.in(0).dtype == DType::f32;
 }
 bool f32_or_bf16(const Node& node) {
-  return f32(node) || node.in(0).dtype == DType::bf16;
+  return f32_or_bf16(node.in(0).dtype) && f32_or_bf16(node.out().dtype);
+}
+bool layer_norm(const Node& node) {
+  return f32(node) && f32_or_bf16(node.out().dtype);
+}
+bool layer_norm_grad(const Node& node) {
+  return f32_or_bf16(node.in(0).dtype) && node.in(1).dtype == DType::f32;
 }
 
 constexpr KernelRow kKernels[] = {
@@ -43,11 +52,11 @@ constexpr KernelRow kKernels[] = {
     {&op_floor, f32, make_floor},
     {&op_is_finite, f32, make_is_finite},
     {&op_cast, serves_cast, make_cast},
-    {&op_gelu, f32, make_gelu},
-    {&op_gelu_grad, f32, make_gelu_grad},
+    {&op_gelu, f32_or_bf16, make_gelu},
+    {&op_gelu_grad, f32_or_bf16, make_gelu_grad},
     {&op_matmul, f32_or_bf16, make_matmul},
     {&op_linear, f32_or_bf16, make_linear},
-    {&op_reduce_sum, f32, make_reduce_sum},
+    {&op_reduce_sum, f32_or_bf16, make_reduce_sum},
     {&op_reshape, any_type, make_reshape},
     {&op_transpose, any_type, make_transpose},
     {&op_broadcast, any_type, make_broadcast},
@@ -56,10 +65,12 @@ constexpr KernelRow kKernels[] = {
     {&op_concat, any_type, make_concat},
     {&op_gather_rows, any_type, make_gather_rows},
     {&op_scatter_rows, f32, make_scatter_rows},
+    {&op_attention, serves_attention, make_attention},
+    {&op_attention_grad, serves_attention, make_attention_grad},
     {&op_softmax, f32, make_softmax},
     {&op_softmax_grad, f32, make_softmax_grad},
-    {&op_layer_norm, f32, make_layer_norm},
-    {&op_layer_norm_grad, f32, make_layer_norm_grad},
+    {&op_layer_norm, layer_norm, make_layer_norm},
+    {&op_layer_norm_grad, layer_norm_grad, make_layer_norm_grad},
     {&op_adamw, f32, make_adamw},
 };
 

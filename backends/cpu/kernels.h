@@ -37,6 +37,8 @@ bool serves_cast(const Node&);  // between f32 and bf16, i32, i64, u8 or bool
 Kernel make_cast(const Node&, const Operands&, const Context&);
 // dst[i] = src[i], with bf16 widened to f32.
 void widen(const Context& cpu, const bf16* src, float* dst, int64_t count);
+// dst[i] = src[i] rounded to bf16.
+void narrow(const Context& cpu, const float* src, bf16* dst, int64_t count);
 
 // products.cpp: f32, or bf16 operands with f32 accumulation and results.
 Kernel make_matmul(const Node&, const Operands&, const Context&);
@@ -48,6 +50,11 @@ Kernel make_reduce_sum(const Node&, const Operands&, const Context&);
 // softmax.cpp
 Kernel make_softmax(const Node&, const Operands&, const Context&);
 Kernel make_softmax_grad(const Node&, const Operands&, const Context&);
+
+// attention.cpp and attention_grad.cpp: f32 or bf16 operands and results, f32 sums.
+bool serves_attention(const Node&);
+Kernel make_attention(const Node&, const Operands&, const Context&);
+Kernel make_attention_grad(const Node&, const Operands&, const Context&);
 
 // layer_norm.cpp
 Kernel make_layer_norm(const Node&, const Operands&, const Context&);

@@ -63,7 +63,7 @@ memory::desc matrix(const MatmulSpec& s, memory::data_type type, int64_t batch, 
 }
 
 struct Descriptors {
-  memory::desc a, b, b_any, bias, c;
+  memory::desc a, b, b_any, bias, residual, c;
 };
 
 Descriptors describe(const MatmulSpec& s) {
@@ -75,7 +75,8 @@ Descriptors describe(const MatmulSpec& s) {
   d.b = matrix(s, type, b_batch, s.k, s.n, s.transpose_b);
   d.b_any = memory::desc(flat(s) ? Dims{s.k, s.n} : Dims{b_batch, s.k, s.n}, type,
                          memory::format_tag::any);
-  d.c = matrix(s, memory::data_type::f32, s.batch, m, s.n, false);
+  d.c = matrix(s, type_of(s.result), s.batch, m, s.n, false);
+  d.residual = matrix(s, memory::data_type::f32, s.batch, m, s.n, false);
   if (s.bias) {
     const Dims dims = flat(s) ? Dims{1, s.n} : Dims{1, 1, s.n};
     const Dims strides = flat(s) ? Dims{s.n, 1} : Dims{s.n, s.n, 1};
@@ -84,7 +85,7 @@ Descriptors describe(const MatmulSpec& s) {
   return d;
 }
 
-dnnl::primitive_attr attributes(const MatmulSpec& s, const memory::desc& c) {
+dnnl::primitive_attr attributes(const MatmulSpec& s, const memory::desc& residual) {
   dnnl::post_ops post;
 #if DNNL_VERSION_MAJOR >= 3
   if (s.epilogue == Epilogue::gelu)
@@ -93,7 +94,7 @@ dnnl::primitive_attr attributes(const MatmulSpec& s, const memory::desc& c) {
   if (s.epilogue == Epilogue::gelu)
     post.append_eltwise(1.0f, dnnl::algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
 #endif
-  if (s.epilogue == Epilogue::add) post.append_binary(dnnl::algorithm::binary_add, c);
+  if (s.epilogue == Epilogue::add) post.append_binary(dnnl::algorithm::binary_add, residual);
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attr.set_post_ops(post);
@@ -104,7 +105,7 @@ dnnl::primitive_attr attributes(const MatmulSpec& s, const memory::desc& c) {
 dnnl::matmul::primitive_desc primitive_for(const MatmulSpec& s, bool pack_b) {
   const Descriptors d = describe(s);
   const memory::desc& b = pack_b ? d.b_any : d.b;
-  const dnnl::primitive_attr attr = attributes(s, d.c);
+  const dnnl::primitive_attr attr = attributes(s, d.residual);
   constexpr bool kAllowEmpty = true;
 #if DNNL_VERSION_MAJOR >= 3
   return {cpu_engine(), d.a, b, d.bias, d.c, attr, kAllowEmpty};
@@ -148,10 +149,11 @@ struct OneDnnMatmul::Impl {
     }
     add(DNNL_ARG_SRC, a);
     add(DNNL_ARG_WEIGHTS, used_b);
-    add(DNNL_ARG_DST, wrap(d.c, operands.c));
+    c = wrap(d.c, operands.c);
+    add(DNNL_ARG_DST, c);
     if (spec.bias) add(DNNL_ARG_BIAS, wrap(d.bias, operands.bias));
     if (spec.epilogue == Epilogue::add)
-      add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, wrap(d.c, operands.residual));
+      add(DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, wrap(d.residual, operands.residual));
     workspace->reserve(static_cast<int64_t>(pd.scratchpad_desc().get_size()));
     scratchpad = wrap(pd.scratchpad_desc(), workspace->as<void>());
     add(DNNL_ARG_SCRATCHPAD, scratchpad);
@@ -169,7 +171,7 @@ struct OneDnnMatmul::Impl {
   dnnl::matmul primitive;
   dnnl::reorder reorder;  // empty when b is used as it is
   dnnl::stream stream;
-  memory a, b, used_b, scratchpad;
+  memory a, b, c, used_b, scratchpad;
   std::vector<memory> kept;
   // The C call takes this array as it is; the C++ one would build it on the heap in every run.
   std::vector<dnnl_exec_arg_t> arguments;
@@ -201,10 +203,11 @@ void OneDnnMatmul::pack() {
   });
 }
 
-void OneDnnMatmul::rebind(const void* a, const void* b) {
+void OneDnnMatmul::rebind(const void* a, const void* b, void* c) {
   checked(impl_->node_text, [&] {
     impl_->a.set_data_handle(const_cast<void*>(a));
     impl_->used_b.set_data_handle(const_cast<void*>(b));
+    impl_->c.set_data_handle(c);
   });
 }
 

@@ -16,13 +16,14 @@ enum class Epilogue : uint8_t { none, gelu, add };
 
 // c = epilogue(op(a) op(b) + bias), all dense and row-major: op(a) is [batch, m, k], stored as
 // [batch, k, m] when transpose_a; op(b) is [batch, k, n], stored as [batch, n, k] when transpose_b,
-// and without its batch axis when shared_b. bias [n] and residual [batch, m, n] are f32.
+// and without its batch axis when shared_b. bias [n] and residual [batch, m, n] are f32, sums too.
 struct MatmulSpec {
   int64_t batch = 1;
   int64_t m = 0, n = 0, k = 0;  // all positive
   bool transpose_a = false, transpose_b = false;
   bool shared_b = false;
-  DType operand = DType::f32;  // of a and b: f32 or bf16; c is f32 and sums are f32
+  DType operand = DType::f32;  // of a and b: f32 or bf16
+  DType result = DType::f32;   // of c: f32, or bf16 with bf16 operands
   bool bias = false;
   Epilogue epilogue = Epilogue::none;
 };
@@ -32,7 +33,7 @@ struct MatmulOperands {
   const void* b = nullptr;
   const float* bias = nullptr;
   const float* residual = nullptr;
-  float* c = nullptr;
+  void* c = nullptr;
 };
 
 class OneDnnMatmul {
@@ -56,7 +57,8 @@ class OneDnnMatmul {
   OneDnnMatmul& operator=(const OneDnnMatmul&) = delete;
 
   void pack();
-  void rebind(const void* a, const void* b);  // other addresses for a and an unpacked b
+  // Other addresses for a, an unpacked b, and c.
+  void rebind(const void* a, const void* b, void* c);
   void run();
   int64_t packed_bytes() const;
   std::string_view implementation() const;  // oneDNN's name for it

@@ -1,6 +1,6 @@
 // matmul and linear on oneDNN. Operands are f32, or bf16 with f32 accumulation; where the machine
-// or the library has no fast bf16 product, bf16 operands are widened to f32 first, which changes no
-// value. Stable weights are packed once per version.
+// or the library has no fast bf16 product, bf16 operands are widened to f32 first and bf16 results
+// rounded last, which changes no value. Stable weights are packed once per version.
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/onednn.h"
 #include "ir/interpret.h"
@@ -17,6 +17,7 @@ struct Product {
   MatmulOperands operands;
   int64_t a_count = 0;
   int64_t b_count = 0;
+  int64_t c_count = 0;
   bool stable_b = false;
   const uint64_t* version = nullptr;
 };
@@ -46,25 +47,32 @@ Kernel direct(const Product& p, const Context& cpu) {
 }
 
 // The f32 copies live in the shared buffer for widened operands, a stable b in one of its own.
+// Offsets keep 64-byte alignment.
 Kernel widened(Product p, const Context& cpu) {
   const auto* narrow_a = static_cast<const bf16*>(p.operands.a);
   const auto* narrow_b = static_cast<const bf16*>(p.operands.b);
-  const int64_t b_offset = (p.a_count + 15) / 16 * 16;  // keeps 64-byte alignment
+  const bool narrow_c = p.spec.result == DType::bf16;
+  void* const result = p.operands.c;
+  const auto aligned = [](int64_t count) { return (count + 15) / 16 * 16; };
+  const int64_t b_offset = aligned(p.a_count);
+  const int64_t c_offset = b_offset + (p.stable_b ? 0 : aligned(p.b_count));
   const auto own_b = std::make_shared<Tensor>();
   if (p.stable_b) *own_b = Tensor(DType::f32, {p.b_count});
   cpu.workspace->add_private(own_b->bytes());
-  cpu.widened->reserve((b_offset + (p.stable_b ? 0 : p.b_count)) * size_of(DType::f32));
-  p.spec.operand = DType::f32;
-  p.operands.a = p.operands.b = cpu.widened->as<float>();
+  cpu.widened->reserve((c_offset + (narrow_c ? p.c_count : 0)) * size_of(DType::f32));
+  p.spec.operand = p.spec.result = DType::f32;
+  p.operands.a = p.operands.b = p.operands.c = cpu.widened->as<float>();
   const auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, false, cpu, text_of(p.node));
   const Kernel widen_own_b = [=] { widen(cpu, narrow_b, own_b->as<float>().data(), p.b_count); };
   const Kernel run = [=] {
     auto* a = cpu.widened->as<float>();
     auto* b = p.stable_b ? own_b->as<float>().data() : a + b_offset;
+    void* c = narrow_c ? a + c_offset : result;
     widen(cpu, narrow_a, a, p.a_count);
     if (!p.stable_b) widen(cpu, narrow_b, b, p.b_count);
-    plan->rebind(a, b);
+    plan->rebind(a, b, c);
     plan->run();
+    if (narrow_c) narrow(cpu, a + c_offset, static_cast<bf16*>(result), p.c_count);
   };
   return p.stable_b ? with_packing(widen_own_b, run, p.version) : run;
 }
@@ -82,12 +90,14 @@ Product::Product(const Node& n, const Operands& o)
     : node(n),
       a_count(n.in(0).numel()),
       b_count(n.in(1).numel()),
+      c_count(n.out().numel()),
       stable_b(o.stable.size() > 1 && o.stable[1]),
       version(o.version) {
   spec.operand = n.in(0).dtype;
+  spec.result = n.out().dtype;
   operands.a = o.in[0].data;
   operands.b = o.in[1].data;
-  operands.c = static_cast<float*>(o.out[0].data);
+  operands.c = o.out[0].data;
 }
 
 }  // namespace

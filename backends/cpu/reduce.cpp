@@ -49,26 +49,29 @@ std::vector<Stage> stages_of(const Node& node) {
   return stages;
 }
 
-inline float row_sum(const float* x, int64_t count) {
-  if (count <= kBlock) return lane_sum(count, [x](int64_t i) { return x[i]; });
+template <typename X>
+inline float row_sum(const X* x, int64_t count) {
+  if (count <= kBlock) return lane_sum(count, [x](int64_t i) { return static_cast<float>(x[i]); });
   double sum = 0.0;
   for (int64_t i = 0; i < count; i += kBlock) {
-    const float* block = x + i;
-    sum += lane_sum(std::min(kBlock, count - i), [block](int64_t j) { return block[j]; });
+    const X* block = x + i;
+    sum += lane_sum(std::min(kBlock, count - i),
+                    [block](int64_t j) { return static_cast<float>(block[j]); });
   }
   return static_cast<float>(sum);
 }
 
 // y[c] = sum of x[r, c] over `rows`, for at most kColumns columns of rows `stride` apart.
-inline void column_sum(const float* x, int64_t rows, int64_t stride, int64_t cols, float* y) {
+template <typename X>
+inline void column_sum(const X* x, int64_t rows, int64_t stride, int64_t cols, float* y) {
   float total[kColumns] = {};
   for (int64_t first = 0; first < rows; first += kRowBlock) {
     float block[kColumns] = {};
     const int64_t last = std::min(first + kRowBlock, rows);
     for (int64_t r = first; r < last; ++r) {
-      const float* row = x + r * stride;
+      const X* row = x + r * stride;
 #pragma GCC ivdep
-      for (int64_t c = 0; c < cols; ++c) block[c] += row[c];
+      for (int64_t c = 0; c < cols; ++c) block[c] += static_cast<float>(row[c]);
     }
     for (int64_t c = 0; c < cols; ++c) total[c] += block[c];
   }
@@ -76,7 +79,8 @@ inline void column_sum(const float* x, int64_t rows, int64_t stride, int64_t col
 }
 
 // The same for few columns, dense: as many rows as fit are taken as one wide row.
-inline void narrow_sum(const float* x, int64_t rows, int64_t cols, float* y) {
+template <typename X>
+inline void narrow_sum(const X* x, int64_t rows, int64_t cols, float* y) {
   const int64_t at_once = kColumns / cols;
   const int64_t wide_rows = rows / at_once;
   float wide[kColumns] = {};
@@ -85,11 +89,12 @@ inline void narrow_sum(const float* x, int64_t rows, int64_t cols, float* y) {
   for (int64_t i = 0; i < at_once; ++i)
     for (int64_t c = 0; c < cols; ++c) y[c] += wide[i * cols + c];
   for (int64_t r = wide_rows * at_once; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) y[c] += x[r * cols + c];
+    for (int64_t c = 0; c < cols; ++c) y[c] += static_cast<float>(x[r * cols + c]);
 }
 
 // One part of one outer index: the sums of its piece of `length`, [inner].
-inline void part_sum(const Stage& s, const float* x, int64_t rows, float* y) {
+template <typename X>
+inline void part_sum(const Stage& s, const X* x, int64_t rows, float* y) {
   if (s.inner == 1) {
     *y = row_sum(x, rows);
   } else if (s.inner < kNarrow) {
@@ -101,7 +106,8 @@ inline void part_sum(const Stage& s, const float* x, int64_t rows, float* y) {
 }
 
 // partial: scratch [outer, parts, inner], unused with one part.
-void run_stage(const Context& cpu, const Stage& s, const float* x, float* y, float* partial) {
+template <typename X>
+void run_stage(const Context& cpu, const Stage& s, const X* x, float* y, float* partial) {
   const int64_t parts = s.parts();
   float* sums = parts == 1 ? y : partial;
   const int64_t grain = grain_rows(s.length / parts * s.inner);
@@ -122,14 +128,17 @@ void run_stage(const Context& cpu, const Stage& s, const float* x, float* y, flo
     }
 }
 
-}  // namespace
-
-Kernel make_reduce_sum(const Node& node, const Operands& operands, const Context& cpu) {
+// X: what is summed, f32 or bf16; sums are f32.
+template <typename X>
+Kernel reduce_sum(const Node& node, const Operands& operands, const Context& cpu) {
   const std::vector<Stage> stages = stages_of(node);
-  const auto x = operands.in[0].as<float>();
+  const auto x = operands.in[0].as<X>();
   const auto y = operands.out[0].as<float>();
-  if (stages.empty()) return [x, y] { std::memmove(y.data(), x.data(), x.size_bytes()); };
   if (x.empty()) return [y] { std::fill(y.begin(), y.end(), 0.0f); };
+  if (stages.empty())
+    return [x, y] {
+      std::transform(x.begin(), x.end(), y.begin(), [](X v) { return static_cast<float>(v); });
+    };
   // The workspace holds two intermediate results, used in turn, and the partial sums.
   int64_t between = 0;
   int64_t partial = 0;
@@ -140,13 +149,23 @@ Kernel make_reduce_sum(const Node& node, const Operands& operands, const Context
   cpu.workspace->reserve((2 * between + partial) * size_of(DType::f32));
   return [cpu, stages, x, y, between] {
     auto* scratch = cpu.workspace->as<float>();
-    const float* from = x.data();
+    const float* from = nullptr;
     for (size_t i = 0; i < stages.size(); ++i) {
       float* to = i + 1 == stages.size() ? y.data() : scratch + (i % 2 == 0 ? 0 : between);
-      run_stage(cpu, stages[i], from, to, scratch + 2 * between);
+      if (i == 0)
+        run_stage(cpu, stages[i], x.data(), to, scratch + 2 * between);
+      else
+        run_stage(cpu, stages[i], from, to, scratch + 2 * between);
       from = to;
     }
   };
+}
+
+}  // namespace
+
+Kernel make_reduce_sum(const Node& node, const Operands& operands, const Context& cpu) {
+  return node.in(0).dtype == DType::f32 ? reduce_sum<float>(node, operands, cpu)
+                                        : reduce_sum<bf16>(node, operands, cpu);
 }
 
 }  // namespace grimace::cpu

@@ -63,6 +63,10 @@ void widen(const Context& cpu, const bf16* src, float* dst, int64_t count) {
   map(cpu, src, dst, count, [](bf16 value) { return static_cast<float>(value); });
 }
 
+void narrow(const Context& cpu, const float* src, bf16* dst, int64_t count) {
+  map(cpu, src, dst, count, [](float value) { return bf16(value); });
+}
+
 bool serves_cast(const Node& node) {
   const auto any = [](auto) {};
   return (node.in(0).dtype == DType::f32 || node.out().dtype == DType::f32) &&
@@ -104,23 +108,41 @@ Kernel make_floor(const Node&, const Operands& operands, const Context& cpu) {
 Kernel make_is_finite(const Node&, const Operands& operands, const Context& cpu) {
   return unary<bool>(operands, cpu, [](float x) { return std::fabs(x) <= FLT_MAX; });
 }
-Kernel make_gelu(const Node&, const Operands& operands, const Context& cpu) {
-  return unary(operands, cpu, [](float x) { return x * normal_cdf(x, fast_exp(-0.5f * x * x)); });
+// gelu and its gradient on T, f32 or bf16, computed in f32.
+template <typename T>
+Kernel gelu(const Operands& operands, const Context& cpu) {
+  return [cpu, x = operands.in[0].as<T>(), y = operands.out[0].as<T>().data()] {
+    map(cpu, x.data(), y, static_cast<int64_t>(x.size()), [](T element) {
+      const float v = static_cast<float>(element);
+      return T(v * normal_cdf(v, fast_exp(-0.5f * v * v)));
+    });
+  };
 }
 
 // dx = dy (cdf(x) + x pdf(x)); cdf and pdf share one exponential.
-Kernel make_gelu_grad(const Node&, const Operands& operands, const Context& cpu) {
-  return [cpu, x = operands.in[0].as<float>().data(), dy = operands.in[1].as<float>().data(),
-          dx = operands.out[0].as<float>()] {
+template <typename T>
+Kernel gelu_grad(const Operands& operands, const Context& cpu) {
+  return [cpu, x = operands.in[0].as<T>().data(), dy = operands.in[1].as<T>().data(),
+          dx = operands.out[0].as<T>()] {
     parallel_for(cpu, static_cast<int64_t>(dx.size()), kGrain,
                  [x, dy, dx = dx.data()](int64_t begin, int64_t end) {
 #pragma GCC ivdep
                    for (int64_t i = begin; i < end; ++i) {
-                     const float e = fast_exp(-0.5f * x[i] * x[i]);
-                     dx[i] = dy[i] * (normal_cdf(x[i], e) + x[i] * e * kInvSqrt2Pi);
+                     const float v = static_cast<float>(x[i]);
+                     const float e = fast_exp(-0.5f * v * v);
+                     dx[i] =
+                         T(static_cast<float>(dy[i]) * (normal_cdf(v, e) + v * e * kInvSqrt2Pi));
                    }
                  });
   };
+}
+
+Kernel make_gelu(const Node& node, const Operands& operands, const Context& cpu) {
+  return node.in(0).dtype == DType::f32 ? gelu<float>(operands, cpu) : gelu<bf16>(operands, cpu);
+}
+Kernel make_gelu_grad(const Node& node, const Operands& operands, const Context& cpu) {
+  return node.in(0).dtype == DType::f32 ? gelu_grad<float>(operands, cpu)
+                                        : gelu_grad<bf16>(operands, cpu);
 }
 
 }  // namespace grimace::cpu

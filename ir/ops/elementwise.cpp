@@ -9,6 +9,15 @@ bool is_arithmetic(DType dtype) {
 
 }  // namespace
 
+DType result_dtype(const Node& n, DType natural) {
+  const DType wanted = n.dtype("result");
+  if (wanted == DType::f32) return natural;
+  n.require(natural == DType::f32 && is_float(wanted) && size_of(wanted) == 2,
+            "result must be f32 (as computed), or bf16 or f16 for what is computed in f32; got ",
+            wanted, " for ", natural);
+  return wanted;
+}
+
 Shape broadcast_shape(const Node& n, int first, int last) {
   int rank = 0;
   for (int i = first; i < last; ++i) rank = std::max(rank, n.in(i).shape.rank());

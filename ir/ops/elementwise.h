@@ -17,6 +17,14 @@ void with_float(DType dtype, Visit&& visit) {
   throw InternalError(cat("reference kernel called with ", name_of(dtype)));
 }
 
+// What sums of such elements are made in.
+inline DType sum_dtype(DType dtype) {
+  return is_float(dtype) && size_of(dtype) == 2 ? DType::f32 : dtype;
+}
+// The result type of an op that can round what it computes in `natural`: attribute `result`, f32
+// meaning as it is. Error where it names anything but a 16-bit float.
+DType result_dtype(const Node& n, DType natural);
+
 inline int64_t one_flop_per_element(const Node& n) {
   return n.out().numel();
 }

@@ -1,5 +1,6 @@
 // y = (x - mean) * rstd * weight + bias over the last axis, with the biased variance and
-// rstd = 1 / sqrt(var + eps). Results: y, and mean and rstd [...] for the gradient.
+// rstd = 1 / sqrt(var + eps). Results: y, and mean and rstd [...] for the gradient. y has x's type,
+// or of f32 the 16-bit one that `result` names.
 #include <cmath>
 
 #include "ir/ops/elementwise.h"
@@ -19,7 +20,7 @@ std::vector<TensorType> infer(const Node& n) {
   std::vector<int64_t> rows = x.shape.to_vector();
   rows.pop_back();
   const TensorType statistic{x.dtype, Shape(rows)};
-  return {x, statistic, statistic};
+  return {{result_dtype(n, x.dtype), x.shape}, statistic, statistic};
 }
 
 std::vector<Value> decompose(Builder& b, const Node& n) {
@@ -27,8 +28,8 @@ std::vector<Value> decompose(Builder& b, const Node& n) {
   const Value mean = b.reduce_mean(x, {-1}, true);
   const Value centred = x - mean;
   const Value rstd = b.rsqrt(b.reduce_mean(centred * centred, {-1}, true) + n.real("eps"));
-  return {centred * rstd * n.input(1) + n.input(2), b.reshape(mean, n.out(1).shape.to_vector()),
-          b.reshape(rstd, n.out(2).shape.to_vector())};
+  return {b.cast(centred * rstd * n.input(1) + n.input(2), n.out().dtype),
+          b.reshape(mean, n.out(1).shape.to_vector()), b.reshape(rstd, n.out(2).shape.to_vector())};
 }
 
 // The statistics are results like any other: d mean / dx = 1 / C and
@@ -81,7 +82,7 @@ constinit const OpDef op_layer_norm{
     .name = "layer_norm",
     .min_inputs = 3,
     .max_inputs = 3,
-    .attrs = {{{"eps", AttrKind::real}}},
+    .attrs = {{{"eps", AttrKind::real}, {"result", AttrKind::dtype, "f32"}}},
     .infer = infer,
     .flops = [](const Node& n) { return 8 * n.out().numel(); },
     .grad = grad,

@@ -9,8 +9,9 @@ namespace {
 using namespace ops;
 
 std::vector<TensorType> infer(const Node& n) {
-  n.require(n.in(0) == n.in(1), "dy and x must have one type; got ", n.in(0), " and ", n.in(1));
   const TensorType& x = n.in(1);
+  n.require(n.in(0).shape == x.shape && sum_dtype(n.in(0).dtype) == sum_dtype(x.dtype),
+            "dy and x must have one shape, and one type or a 16-bit dy; got ", n.in(0), " and ", x);
   n.require(is_float(x.dtype) && x.shape.rank() >= 1 && x.shape[-1] >= 1,
             "x must be a float tensor with at least one element per row; got ", x);
   const TensorType vector{x.dtype, {x.shape[-1]}};
@@ -24,8 +25,8 @@ std::vector<TensorType> infer(const Node& n) {
 }
 
 std::vector<Value> decompose(Builder& b, const Node& n) {
-  const Value dy = n.input(0);
   const Value x = n.input(1);
+  const Value dy = b.cast(n.input(0), x.dtype());
   std::vector<int64_t> column = x.shape().to_vector();
   column.back() = 1;
   const Value rstd = b.reshape(n.input(4), column);

@@ -1,6 +1,7 @@
 // y = epilogue(x W^T + bias): x [..., in], weight [out, in], optional bias [out].
 // Epilogue `gelu` applies gelu; `add` adds one more input, the residual [..., out]. Fused: its
-// meaning is matmul, add and the epilogue. 16-bit operands accumulate in, and come out as, f32.
+// meaning is matmul, add and the epilogue. 16-bit operands accumulate in f32 and come out as f32,
+// or rounded to the type that `result` names.
 #include <cmath>
 #include <numbers>
 
@@ -35,7 +36,7 @@ std::vector<TensorType> infer(const Node& n) {
   n.require(n.num_inputs() == wanted, "needs ", wanted,
             " inputs with bias=", to_text(n.attr("bias")), " and epilogue=", epilogue, "; got ",
             n.num_inputs());
-  const DType dtype = size_of(x.dtype) == 2 ? DType::f32 : x.dtype;
+  const DType dtype = sum_dtype(x.dtype);
   std::vector<int64_t> dims = x.shape.to_vector();
   dims.back() = w.shape[0];
   const TensorType y{dtype, Shape(dims)};
@@ -44,7 +45,7 @@ std::vector<TensorType> infer(const Node& n) {
               TensorType{dtype, {w.shape[0]}}, "; bias ", bias.type());
   if (const Value residual = residual_of(n))
     n.require(residual.type() == y, "residual must be ", y, "; residual ", residual.type());
-  return {y};
+  return {{result_dtype(n, dtype), y.shape}};
 }
 
 int64_t macs(const Node& n) {
@@ -56,7 +57,7 @@ std::vector<Value> decompose(Builder& b, const Node& n) {
   if (const Value bias = bias_of(n)) y = y + bias;
   if (n.text("epilogue") == "gelu") y = b.gelu(y);
   if (const Value residual = residual_of(n)) y = y + residual;
-  return {y};
+  return {b.cast(y, n.out().dtype)};
 }
 
 std::vector<Value> grad(Builder& b, const Node& n, std::span<const Value> dy) {
@@ -69,7 +70,7 @@ std::vector<Value> grad(Builder& b, const Node& n, std::span<const Value> dy) {
   std::vector<Value> result{
       b.cast(b.matmul(g, w), x.dtype()),
       b.cast(b.matmul(rows, b.reshape(x, {-1, w.dim(1)}), true, false), w.dtype())};
-  if (n.flag("bias")) result.push_back(b.sum_to(dy[0], n.in(2).shape));
+  if (n.flag("bias")) result.push_back(b.sum_to(b.cast(dy[0], n.in(2).dtype), n.in(2).shape));
   return result;
 }
 
@@ -98,7 +99,9 @@ constinit const OpDef op_linear{
     .name = "linear",
     .min_inputs = 2,
     .max_inputs = 4,
-    .attrs = {{{"bias", AttrKind::boolean, "false"}, {"epilogue", AttrKind::text, "none"}}},
+    .attrs = {{{"bias", AttrKind::boolean, "false"},
+               {"epilogue", AttrKind::text, "none"},
+               {"result", AttrKind::dtype, "f32"}}},
     .infer = infer,
     .flops = [](const Node& n) { return 2 * macs(n) + (n.flag("bias") ? n.out().numel() : 0); },
     .macs = macs,

@@ -1,5 +1,6 @@
 // y = op(a) op(b) over the last two axes. Leading axes are a batch: equal in a and b, or b is one
-// matrix for all. Products of 16-bit operands accumulate in, and come out as, f32.
+// matrix for all. Products of 16-bit operands accumulate in f32 and come out as f32, or rounded to
+// the type that `result` names.
 #include <numeric>
 
 #include "ir/ops/elementwise.h"
@@ -43,7 +44,7 @@ std::vector<TensorType> infer(const Node& n) {
   n.require(ka == kb, "inner dimensions differ: ", ka, " of ", a, " and ", kb, " of ", b);
   dims[dims.size() - 2] = a.shape[n.flag("transpose_a") ? -1 : -2];
   dims[dims.size() - 1] = b.shape[n.flag("transpose_b") ? -2 : -1];
-  return {{size_of(a.dtype) == 2 ? DType::f32 : a.dtype, Shape(dims)}};
+  return {{result_dtype(n, sum_dtype(a.dtype)), Shape(dims)}};
 }
 
 int64_t macs(const Node& n) {
@@ -100,7 +101,8 @@ constinit const OpDef op_matmul{
     .min_inputs = 2,
     .max_inputs = 2,
     .attrs = {{{"transpose_a", AttrKind::boolean, "false"},
-               {"transpose_b", AttrKind::boolean, "false"}}},
+               {"transpose_b", AttrKind::boolean, "false"},
+               {"result", AttrKind::dtype, "f32"}}},
     .infer = infer,
     .flops = [](const Node& n) { return 2 * macs(n); },
     .macs = macs,

@@ -1,4 +1,5 @@
-// y = the sum of x over `axes`; with `keep` they stay as axes of length 1.
+// y = the sum of x over `axes`; with `keep` they stay as axes of length 1. 16-bit floats are summed
+// in, and come out as, f32.
 #include "ir/ops/layout.h"
 
 namespace grimace {
@@ -26,11 +27,11 @@ std::vector<TensorType> infer(const Node& n) {
     for (int axis = 0; axis < n.in(0).shape.rank(); ++axis)
       if (!reduced[static_cast<size_t>(axis)]) dims.push_back(n.in(0).shape[axis]);
   }
-  return {{n.in(0).dtype, Shape(dims)}};
+  return {{sum_dtype(n.in(0).dtype), Shape(dims)}};
 }
 
 std::vector<Value> grad(Builder& b, const Node& n, std::span<const Value> dy) {
-  return {b.broadcast(b.reshape(dy[0], kept_dims(n)), n.in(0).shape)};
+  return {b.broadcast(b.reshape(b.cast(dy[0], n.in(0).dtype), kept_dims(n)), n.in(0).shape)};
 }
 
 void reference(const Node& n, std::span<const ConstView> in, std::span<const View> out) {

@@ -24,6 +24,7 @@ int convert_input(Graph& graph, Value input, DType to) {
 int convert_node(Graph& graph, Node& node, DType to) {
   for (int i = 0; i < node.op().num_attrs(); ++i) {
     const AttrSpec& spec = node.op().attrs[static_cast<size_t>(i)];
+    if (spec.name == "result") continue;  // f32 there means: not rounded
     if (spec.kind == AttrKind::dtype && node.dtype(spec.name) == DType::f32)
       graph.set_attr(node, spec.name, to);
   }

@@ -18,8 +18,9 @@ int eliminate_common(Graph& graph);  // CSE: all ops are pure, random ones inclu
 int eliminate_dead(Graph& graph);    // DCE: nodes no output or update needs
 
 // Rewriting.
-int hoist_gather(Graph& graph);  // gather_rows moves up through row-wise ops (before autodiff)
-int fuse_linear(Graph& graph);   // matmul + bias -> linear; gelu or a residual into its epilogue
+int hoist_gather(Graph& graph);    // gather_rows moves up through row-wise ops (before autodiff)
+int fuse_attention(Graph& graph);  // matmul, softmax, matmul -> attention (before autodiff)
+int fuse_linear(Graph& graph);     // matmul + bias -> linear; gelu or a residual into its epilogue
 int expand(Graph& graph, const std::function<bool(const Node&)>& keep);  // fused ops that are not
                                                                          // kept -> decompositions
 

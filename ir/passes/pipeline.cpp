@@ -13,12 +13,14 @@ constexpr Pass kCanonicalise{"canonicalise", canonicalise};
 constexpr Pass kFold{"fold", fold};
 constexpr Pass kEliminateCommon{"eliminate_common", eliminate_common};
 constexpr Pass kHoistGather{"hoist_gather", hoist_gather};
+constexpr Pass kFuseAttention{"fuse_attention", fuse_attention};
 constexpr Pass kFuseLinear{"fuse_linear", fuse_linear};
 constexpr Pass kEliminateDead{"eliminate_dead", eliminate_dead};
 
-constexpr std::array kAll{kCanonicalise, kFold,       kEliminateCommon,
-                          kHoistGather,  kFuseLinear, kEliminateDead};
-constexpr std::array kForward{kCanonicalise, kFold, kEliminateCommon, kHoistGather, kEliminateDead};
+constexpr std::array kAll{kCanonicalise,  kFold,       kEliminateCommon, kHoistGather,
+                          kFuseAttention, kFuseLinear, kEliminateDead};
+constexpr std::array kForward{kCanonicalise,  kFold,         kEliminateCommon, kHoistGather,
+                              kFuseAttention, kCanonicalise, kEliminateDead};
 constexpr std::array kTraining{kCanonicalise, kFold, kEliminateCommon, kFuseLinear, kEliminateDead};
 
 }  // namespace

@@ -217,7 +217,8 @@ const Mistake kLayers[] = {
     {"weight", &op_layer_norm, {f32({2, 3}), f32({2}), f32({3})}, {{"eps", 1e-6}},
      "layer_norm: weight and bias must be f32[3]; got f32[2] and f32[3]"},
     {"two_types", &op_layer_norm_grad, {f32({2, 3}), f32({3}), f32({3}), f32({2}), f32({2})}, {},
-     "layer_norm_grad: dy and x must have one type; got f32[2x3] and f32[3]"},
+     "layer_norm_grad: dy and x must have one shape, and one type or a 16-bit dy; got f32[2x3] and "
+     "f32[3]"},
     {"integers", &op_layer_norm_grad, {i32({2, 3}), i32({2, 3}), i32({3}), i32({2}), i32({2})}, {},
      "layer_norm_grad: x must be a float tensor with at least one element per row; got i32[2x3]"},
     {"weight", &op_layer_norm_grad, {f32({2, 3}), f32({2, 3}), f32({2}), f32({2}), f32({2})}, {},

@@ -93,5 +93,112 @@ TEST(MixedPrecision, LeavesSixteenBitAndDoubleOperandsAlone) {
   })");
 }
 
+TEST(MixedPrecision, KeepsInSixteenBitsWhatOnlyProductsGeluAndSumsRead) {
+  expect_rewrite(to_bf16, R"(graph g {
+    input %x : f32[4x8]
+    param @w : f32[8x8]
+    param @scale : f32[8]
+    param @shift : f32[8]
+    %n, %mean, %rstd = layer_norm %x, @scale, @shift {eps=0.01} : f32[4x8], f32[4], f32[4]
+    %h = linear %n, @w : f32[4x8]
+    %a = gelu %h : f32[4x8]
+    %y = linear %a, @w : f32[4x8]
+    %g = matmul %y, @w : f32[4x8]
+    %d = gelu_grad %h, %g : f32[4x8]
+    %db = reduce_sum %d {axes=[0]} : f32[8]
+    %dn = matmul %d, @w : f32[4x8]
+    %dx, %dw, %ds = layer_norm_grad %dn, %x, @scale, %mean, %rstd : f32[4x8], f32[8], f32[8]
+    output %y
+    output %db
+    output %dx
+    output %dw
+  })",
+                 R"(graph g {
+    input %x : f32[4x8]
+    param @w : f32[8x8]
+    param @scale : f32[8]
+    param @shift : f32[8]
+    %n, %mean, %rstd = layer_norm %x, @scale, @shift {eps=0.01, result=bf16} : bf16[4x8], f32[4], f32[4]
+    %cast_0 = cast @w {to=bf16} : bf16[8x8]
+    %h = linear %n, %cast_0 {result=bf16} : bf16[4x8]
+    %a = gelu %h : bf16[4x8]
+    %y = linear %a, %cast_0 : f32[4x8]
+    %cast_1 = cast %y {to=bf16} : bf16[4x8]
+    %g = matmul %cast_1, %cast_0 {result=bf16} : bf16[4x8]
+    %d = gelu_grad %h, %g : bf16[4x8]
+    %db = reduce_sum %d {axes=[0]} : f32[8]
+    %dn = matmul %d, %cast_0 {result=bf16} : bf16[4x8]
+    %dx, %dw, %ds = layer_norm_grad %dn, %x, @scale, %mean, %rstd : f32[4x8], f32[8], f32[8]
+    output %y
+    output %db
+    output %dx
+    output %dw
+  })",
+                 4, kBf16);
+}
+
+TEST(MixedPrecision, LeavesWholeWhatAnythingElseReads) {
+  expect_rewrite(to_bf16, R"(graph g {
+    input %x : f32[4x8]
+    param @w : f32[8x8]
+    %h = linear %x, @w : f32[4x8]
+    %a = gelu %h : f32[4x8]
+    %y = linear %a, @w : f32[4x8]
+    %z = add %h, %y : f32[4x8]
+    output %a
+    output %z
+  })",
+                 R"(graph g {
+    input %x : f32[4x8]
+    param @w : f32[8x8]
+    %cast_0 = cast %x {to=bf16} : bf16[4x8]
+    %cast_1 = cast @w {to=bf16} : bf16[8x8]
+    %h = linear %cast_0, %cast_1 : f32[4x8]
+    %a = gelu %h : f32[4x8]
+    %cast_2 = cast %a {to=bf16} : bf16[4x8]
+    %y = linear %cast_2, %cast_1 : f32[4x8]
+    %z = add %h, %y : f32[4x8]
+    output %a
+    output %z
+  })",
+                 2, kBf16);
+}
+
+TEST(MixedPrecision, AttentionReadsAndWritesSixteenBits) {
+  expect_rewrite(to_bf16, R"(graph g {
+    input %x : f32[2x3x4]
+    param @w : f32[12x4]
+    param @p : f32[4x4]
+    %qkv = linear %x, @w : f32[2x3x12]
+    %a = attention %qkv {heads=2, scale=0.5} : f32[2x3x4]
+    %y = linear %a, @p : f32[2x3x4]
+    %d = attention_grad %qkv, %y {heads=2, scale=0.5} : f32[2x3x12]
+    %db = reduce_sum %d {axes=[0,1]} : f32[12]
+    %dx = matmul %d, @w : f32[2x3x4]
+    output %y
+    output %db
+    output %dx
+  })",
+                 R"(graph g {
+    input %x : f32[2x3x4]
+    param @w : f32[12x4]
+    param @p : f32[4x4]
+    %cast_0 = cast %x {to=bf16} : bf16[2x3x4]
+    %cast_1 = cast @w {to=bf16} : bf16[12x4]
+    %qkv = linear %cast_0, %cast_1 {result=bf16} : bf16[2x3x12]
+    %a = attention %qkv {heads=2, scale=0.5} : bf16[2x3x4]
+    %cast_2 = cast @p {to=bf16} : bf16[4x4]
+    %y = linear %a, %cast_2 : f32[2x3x4]
+    %cast_3 = cast %y {to=bf16} : bf16[2x3x4]
+    %d = attention_grad %qkv, %cast_3 {heads=2, scale=0.5} : bf16[2x3x12]
+    %db = reduce_sum %d {axes=[0,1]} : f32[12]
+    %dx = matmul %d, %cast_1 : f32[2x3x4]
+    output %y
+    output %db
+    output %dx
+  })",
+                 5, kBf16);
+}
+
 }  // namespace
 }  // namespace grimace::testing

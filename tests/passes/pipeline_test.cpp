@@ -29,7 +29,7 @@ constexpr std::string_view kModel = R"(graph g {
 TEST(Pipeline, ListsAreFlatAndEveryPassIsFoundByName) {
   EXPECT_EQ(names_of(forward_passes()),
             (std::vector<std::string>{"canonicalise", "fold", "eliminate_common", "hoist_gather",
-                                      "eliminate_dead"}));
+                                      "fuse_attention", "canonicalise", "eliminate_dead"}));
   EXPECT_EQ(names_of(training_passes()),
             (std::vector<std::string>{"canonicalise", "fold", "eliminate_common", "fuse_linear",
                                       "eliminate_dead"}));
@@ -68,12 +68,13 @@ TEST(Pipeline, ReportsEveryPassAndShowsTheGraphAfterThoseThatFired) {
       run_passes(*graph, forward_passes(),
                  [&](const Pass& pass, const Graph&) { shown.emplace_back(pass.name); });
   ASSERT_EQ(reports.size(), forward_passes().size());
+  std::vector<std::string> fired;
   for (size_t i = 0; i < reports.size(); ++i) {
     EXPECT_EQ(reports[i].name, forward_passes()[i].name);
-    const bool was_shown = std::find(shown.begin(), shown.end(), reports[i].name) != shown.end();
-    EXPECT_EQ(was_shown, reports[i].fired > 0) << reports[i].name;
     EXPECT_GE(reports[i].milliseconds, 0.0);
+    if (reports[i].fired > 0) fired.push_back(reports[i].name);
   }
+  EXPECT_EQ(shown, fired);
   EXPECT_EQ(shown, (std::vector<std::string>{"canonicalise", "hoist_gather"}));
 }
 
