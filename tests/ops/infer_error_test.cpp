@@ -29,6 +29,9 @@ TensorType f32(const Shape& shape) {
 TensorType f64(const Shape& shape) {
   return {DType::f64, shape};
 }
+TensorType bf16(const Shape& shape) {
+  return {DType::bf16, shape};
+}
 TensorType i32(const Shape& shape) {
   return {DType::i32, shape};
 }
@@ -201,6 +204,49 @@ const Mistake kSources[] = {
 
 const std::vector<NamedAttr> kBetas{{"beta1", 0.9}, {"beta2", 0.95}};
 
+const std::vector<NamedAttr> kTwoHeads{{"heads", 2}, {"scale", 1.0}};
+
+const Mistake kAttention[] = {
+    {"integers", &op_attention, {i32({1, 2, 6})}, kTwoHeads,
+     "attention: operands must be float tensors; got i32[1x2x6]"},
+    {"rank", &op_attention, {f32({2, 4}), f32({2, 8})}, kTwoHeads,
+     "attention: operands must be [batch, tokens, columns] of one element type; operand 0 is "
+     "f32[2x4], operand 0 f32[2x4]"},
+    {"two_types", &op_attention, {f32({1, 2, 4}), bf16({1, 2, 8})}, kTwoHeads,
+     "attention: operands must be [batch, tokens, columns] of one element type; operand 1 is "
+     "bf16[1x2x8], operand 0 f32[1x2x4]"},
+    {"batch", &op_attention, {f32({1, 2, 4}), f32({3, 2, 8})}, kTwoHeads,
+     "attention: batches differ: operand 1 is f32[3x2x8], operand 0 f32[1x2x4]"},
+    {"thirds", &op_attention, {f32({1, 2, 7})}, kTwoHeads,
+     "attention: one operand packs q, k and v: its columns must be a multiple of 3; got f32[1x2x7]"},
+    {"heads", &op_attention, {f32({1, 2, 9})}, kTwoHeads,
+     "attention: width 3 must be a multiple of heads 2"},
+    {"no_heads", &op_attention, {f32({1, 2, 6})}, {{"heads", 0}, {"scale", 1.0}},
+     "attention: width 2 must be a multiple of heads 0"},
+    {"context", &op_attention, {f32({1, 2, 4}), f32({1, 2, 4})}, kTwoHeads,
+     "attention: operand 1 must have 8 columns for f32[1x2x4]; got f32[1x2x4]"},
+    {"values", &op_attention, {f32({1, 2, 4}), f32({1, 2, 4}), f32({1, 3, 4})}, kTwoHeads,
+     "attention: k and v must have equally many rows; got f32[1x2x4] and f32[1x3x4]"},
+    {"dy", &op_attention_grad, {f32({1, 2, 6}), f32({1, 2, 6})}, kTwoHeads,
+     "attention_grad: dy must be f32[1x2x2]; got f32[1x2x6]"},
+    {"grad_operands", &op_attention_grad, {f32({1, 2, 7}), f32({1, 2, 2})}, kTwoHeads,
+     "attention_grad: one operand packs q, k and v: its columns must be a multiple of 3; got "
+     "f32[1x2x7]"},
+};
+
+const Mistake kResults[] = {
+    {"wide", &op_matmul, {f32({2, 3}), f32({3, 2})}, {{"result", DType::f64}},
+     "matmul: result must be f32 (as computed), or bf16 or f16 for what is computed in f32; got f64 "
+     "for f32"},
+    {"of_double", &op_linear, {f64({2, 3}), f64({3, 3})}, {{"result", DType::bf16}},
+     "linear: result must be f32 (as computed), or bf16 or f16 for what is computed in f32; got bf16 "
+     "for f64"},
+    {"integer", &op_layer_norm, {f32({2, 3}), f32({3}), f32({3})},
+     {{"eps", 1e-6}, {"result", DType::i32}},
+     "layer_norm: result must be f32 (as computed), or bf16 or f16 for what is computed in f32; got "
+     "i32 for f32"},
+};
+
 const Mistake kLayers[] = {
     {"scalar", &op_softmax, {f32({})}, {}, "softmax: input needs at least one axis; got f32[]"},
     {"integers", &op_softmax, {i32({3})}, {}, "softmax: input must be a float tensor; got i32[3]"},
@@ -251,6 +297,8 @@ INSTANTIATE_TEST_SUITE_P(products, RefusedBy, ::testing::ValuesIn(kProducts), na
 INSTANTIATE_TEST_SUITE_P(layout, RefusedBy, ::testing::ValuesIn(kLayout), name_of_test);
 INSTANTIATE_TEST_SUITE_P(tokens, RefusedBy, ::testing::ValuesIn(kTokens), name_of_test);
 INSTANTIATE_TEST_SUITE_P(sources, RefusedBy, ::testing::ValuesIn(kSources), name_of_test);
+INSTANTIATE_TEST_SUITE_P(attention, RefusedBy, ::testing::ValuesIn(kAttention), name_of_test);
+INSTANTIATE_TEST_SUITE_P(results, RefusedBy, ::testing::ValuesIn(kResults), name_of_test);
 INSTANTIATE_TEST_SUITE_P(layers, RefusedBy, ::testing::ValuesIn(kLayers), name_of_test);
 
 // A refused node %h in encoder/blocks.3 leaves nothing behind; returns the message.

@@ -104,14 +104,15 @@ TEST(GraphStats, DoNotDependOnTheBatchSize) {
   EXPECT_LT(one.memory.back().transient, two.memory.back().transient);
 }
 
-TEST(GraphStats, TrainingCostsUpToThreeForwardPassesAndKeepsTwoMomentsPerParameter) {
+TEST(GraphStats, TrainingCostsAboutThreeForwardPassesAndKeepsTwoMomentsPerParameter) {
   const GraphStats stats = stats_of("mae-dfer-pretrain");
   ASSERT_TRUE(stats.training);
-  // Pixels and frozen tables need no gradient, so it is a little less than three.
+  // Three, less what pixels and frozen tables need not, plus the attention weights that the
+  // backward pass computes again.
   const double ratio = static_cast<double>(stats.training->steps.back().macs) /
                        static_cast<double>(stats.forward.steps.back().macs);
-  EXPECT_GT(ratio, 2.98);
-  EXPECT_LT(ratio, 3.0);
+  EXPECT_GT(ratio, 3.05);
+  EXPECT_LT(ratio, 3.08);
   for (const MemoryStats& m : stats.memory) {
     const int64_t width = m.precision == "f64" ? 8 : 4;
     if (m.graph == "training step") {
