@@ -24,8 +24,8 @@ struct Buffer {
   inline static std::byte nothing{};
 };
 
-// Runs one node. 16-bit float operands are widened to f32 and results rounded back, so every
-// reference kernel only knows f32 and f64.
+// Runs one node; a fused op without a reference kernel as its decomposition. 16-bit float operands
+// are widened to f32 and results rounded back, so every reference kernel only knows f32 and f64.
 void run_reference(const Node& node, std::span<const ConstView> in, std::span<const View> out);
 
 struct Interpretation {

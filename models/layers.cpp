@@ -14,18 +14,6 @@ Value Context::param(const std::string& name) const {
 
 namespace {
 
-// [B,3,T,H,W] -> [B,T',H',W', (3,t,P,P permuted)] -> [B,N,3*t*P*P].
-Value cut(const Context& c, Value video, const std::vector<int64_t>& within_cube) {
-  const auto [t, h, w] = c.config.grid();
-  const int64_t p = c.config.patch;
-  const int64_t batch = video.dim(0);
-  // axes:                                   0      1  2  3                  4  5  6  7
-  const Value split = c.b.reshape(video, {batch, 3, t, c.config.tubelet, h, p, w, p});
-  std::vector<int64_t> order{0, 2, 4, 6};
-  order.insert(order.end(), within_cube.begin(), within_cube.end());
-  return c.b.reshape(c.b.transpose(split, order), {batch, t * h * w, c.config.pixels_per_cube()});
-}
-
 // [B,T,n*C] -> n tensors [B,heads,T,C/heads], from one packed projection.
 std::vector<Value> split_heads(Builder& b, Value packed, int64_t n, int64_t heads) {
   const int64_t batch = packed.dim(0);
@@ -54,12 +42,13 @@ double query_scale(Value x, int64_t heads) {
 
 Value embedding_cubes(const Context& c, Value video) {
   const Scope scope(c.b, "cubes");
-  return cut(c, video, {1, 3, 5, 7});
-}
-
-Value target_cubes(const Context& c, Value video) {
-  const Scope scope(c.b, "target_cubes");
-  return cut(c, video, {3, 5, 7, 1});
+  const auto [t, h, w] = c.config.grid();
+  const int64_t p = c.config.patch;
+  const int64_t batch = video.dim(0);
+  // axes:                                   0      1  2  3                  4  5  6  7
+  const Value split = c.b.reshape(video, {batch, 3, t, c.config.tubelet, h, p, w, p});
+  return c.b.reshape(c.b.transpose(split, {0, 2, 4, 6, 1, 3, 5, 7}),
+                     {batch, t * h * w, c.config.pixels_per_cube()});
 }
 
 Value embed(const Context& c, const std::string& prefix, Value video) {

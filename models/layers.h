@@ -32,8 +32,6 @@ struct Context {
 // Video [B,3,T,H,W] cut into cubes [B,N,3*t*P*P], elements in the order of the embedding weight:
 // channel, time, row, column (spec 2.2).
 Value embedding_cubes(const Context& c, Value video);
-// The same cubes in the order of targets: time, row, column, channel (spec 5.1).
-Value target_cubes(const Context& c, Value video);
 
 // All tokens [B,N,C] with their positions: linear on cubes, plus the sine/cosine table
 // (spec 2.2, 2.3).

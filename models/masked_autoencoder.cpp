@@ -83,7 +83,7 @@ PretrainModel build_pretrain(Builder& b, const ModelConfig& config, const Target
     model.pred = decode(c, encoded, visible, masked);
   }
   if (!options.with_loss) return model;
-  model.target = b.gather_rows(reconstruction_target(c, target, video), masked);
+  model.target = reconstruction_target(c, target, video, masked);
   model.loss = reconstruction_loss(b, target, model.pred, model.target);
   return model;
 }

@@ -293,6 +293,23 @@ void attention(Cases& cases) {
   }
 }
 
+void targets(Cases& cases) {
+  const Shape video{2, 3, 4, 4, 6};
+  for (const bool normalise : {false, true})
+    for (const int64_t group : {0, 1, 2, 4}) {
+      const std::vector<NamedAttr> attrs{{"tubelet", int64_t{2}},
+                                         {"patch", int64_t{2}},
+                                         {"normalise", normalise},
+                                         {"group", group}};
+      cases.push_back({&op_reconstruction_target, {real(video)}, attrs, kSum});
+      cases.push_back({&op_reconstruction_target, {real(video), rows({2, 5}, 12)}, attrs, kSum});
+    }
+  cases.push_back({&op_reconstruction_target,
+                   {real({1, 3, 2, 16, 16})},
+                   {{"tubelet", int64_t{2}}, {"patch", int64_t{16}}, {"group", int64_t{2}}},
+                   kSum});
+}
+
 void layers(Cases& cases) {
   for (const Shape& x :
        {Shape{1}, {7}, {3, 1}, {2, 5}, {2, 3, 9}, {0, 4}, {2, 1, 3, 2, 4}, {5, 97}}) {
@@ -325,8 +342,8 @@ void layers(Cases& cases) {
 std::span<const OpCase> op_cases() {
   static const Cases cases = [] {
     Cases all;
-    for (const auto add :
-         {unary, binary, casts, products, reductions, layout, tokens, sources, attention, layers})
+    for (const auto add : {unary, binary, casts, products, reductions, layout, tokens, sources,
+                           attention, targets, layers})
       add(all);
     return all;
   }();

@@ -4,10 +4,9 @@
 #include <omp.h>
 
 #include "backends/cpu/attention_head.h"
+#include "backends/cpu/bf16_rows.h"
 #include "backends/cpu/kernels.h"
-#include "backends/cpu/lanes.h"
 #include "backends/cpu/parallel.h"
-#include "backends/cpu/vector_math.h"
 #include "ir/interpret.h"
 
 namespace grimace::cpu {
@@ -17,13 +16,9 @@ namespace {
 // key); returns 1 / sum. `x` is overwritten.
 template <typename T>
 inline float softmax_row(float* x, T* out, int64_t keys, float scale) {
-  const float top = lane_max(keys, [x](int64_t c) { return x[c]; });
-#pragma GCC ivdep
-  for (int64_t c = 0; c < keys; ++c) x[c] = fast_exp((x[c] - top) * scale);
-  const float sum = lane_sum(keys, [x](int64_t c) { return x[c]; });
-#pragma GCC ivdep
-  for (int64_t c = 0; c < keys; ++c) out[c] = T(x[c]);
-  for (int64_t c = keys; c < whole_vectors(keys); ++c) out[c] = T{};
+  const float sum = exponentials(x, keys, scale);
+  if constexpr (std::is_same_v<T, bf16>) narrow_row(x, keys, out);
+  std::fill(out + keys, out + whole_vectors(keys), T{});
   return 1.0f / sum;
 }
 

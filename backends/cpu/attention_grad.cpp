@@ -4,21 +4,17 @@
 #include <omp.h>
 
 #include "backends/cpu/attention_head.h"
+#include "backends/cpu/bf16_rows.h"
 #include "backends/cpu/kernels.h"
-#include "backends/cpu/lanes.h"
 #include "backends/cpu/parallel.h"
-#include "backends/cpu/vector_math.h"
 #include "ir/interpret.h"
 
 namespace grimace::cpu {
 namespace {
 
 // x becomes the weights softmax(scale x), dw becomes the gradient of x.
-inline void softmax_rows_back(float* x, float* dw, int64_t keys, float scale) {
-  const float top = lane_max(keys, [x](int64_t c) { return x[c]; });
-#pragma GCC ivdep
-  for (int64_t c = 0; c < keys; ++c) x[c] = fast_exp((x[c] - top) * scale);
-  const float norm = 1.0f / lane_sum(keys, [x](int64_t c) { return x[c]; });
+inline void softmax_row_back(float* x, float* dw, int64_t keys, float scale) {
+  const float norm = 1.0f / exponentials(x, keys, scale);
   const float mean = norm * lane_sum(keys, [x, dw](int64_t c) { return x[c] * dw[c]; });
 #pragma GCC ivdep
   for (int64_t c = 0; c < keys; ++c) {
@@ -67,31 +63,24 @@ struct Backward {
     return scratch;
   }
 
-  // The rows of weights and dscores as operands of products: along keys, and along queries.
-  void narrow(const Scratch& s, int64_t rows, int64_t columns, int64_t keys) const {
-    if constexpr (!std::is_same_v<T, float>) {
-      if (rows % 2 != 0) {  // a row of zeros completes the last pair
-        std::fill_n(s.scores + rows * columns, columns, 0.0f);
-        std::fill_n(s.dscores + rows * columns, columns, 0.0f);
+  // Rows r, r + 1, ... of a word: scores and dscores become weights and gradients, and these the
+  // operands of products along keys and along queries.
+  void word_of_rows(const Scratch& s, int64_t r, int64_t rows, int64_t columns,
+                    int64_t keys) const {
+    float* w = s.scores + r * columns;
+    float* d = s.dscores + r * columns;
+    for (int64_t i = 0; i < std::min(Words<T>::kPer, rows - r); ++i)
+      softmax_row_back(w + i * columns, d + i * columns, keys, scale);
+    if constexpr (std::is_same_v<T, bf16>) {
+      if (r + 1 == rows) {  // a row of zeros completes the last pair
+        std::fill_n(w + columns, columns, 0.0f);
+        std::fill_n(d + columns, columns, 0.0f);
       }
-      for (int64_t r = 0; r < rows; r += 2) {
-        const float* w = s.scores + r * columns;
-        const float* d = s.dscores + r * columns;
-        Word<T>* zip = s.zip + r / 2 * columns;
-        Word<T>* dzip = s.dzip + r / 2 * columns;
-        T* ds = s.ds + r * columns;
-#pragma GCC ivdep
-        for (int64_t c = 0; c < keys; ++c) zip[c] = Words<T>::zip(T(w[c]), T(w[columns + c]));
-#pragma GCC ivdep
-        for (int64_t c = 0; c < keys; ++c) {
-          const T first(d[c]);
-          const T second(d[columns + c]);
-          ds[c] = first;
-          ds[columns + c] = second;
-          dzip[c] = Words<T>::zip(first, second);
-        }
-        std::fill(ds + keys, ds + columns, T{});
-        std::fill(ds + columns + keys, ds + 2 * columns, T{});
+      zip_rows(w, w + columns, keys, s.zip + r / 2 * columns);
+      zip_rows(d, d + columns, keys, s.dzip + r / 2 * columns);
+      for (int64_t i = r; i < r + 2; ++i) {
+        narrow_row(s.dscores + i * columns, keys, s.ds + i * columns);
+        std::fill(s.ds + i * columns + keys, s.ds + (i + 1) * columns, T{});
       }
     }
   }
@@ -110,9 +99,7 @@ struct Backward {
       const int64_t steps = steps_of<T>(k.width);
       product.run(rows, columns, steps, q.operand(first), s.keys, s.scores, columns, false);
       product.run(rows, columns, steps, dy.operand(first), s.values, s.dscores, columns, false);
-      for (int64_t r = 0; r < rows; ++r)
-        softmax_rows_back(s.scores + r * columns, s.dscores + r * columns, k.rows, scale);
-      narrow(s, rows, columns, k.rows);
+      for (int64_t r = 0; r < rows; r += Words<T>::kPer) word_of_rows(s, r, rows, columns, k.rows);
       const HeadRows<const T> ds{s.ds, rows, k.rows, columns};
       product.run(rows, width, steps_of<T>(k.rows), ds.operand(), s.keys_by_row, s.dq, width,
                   false);

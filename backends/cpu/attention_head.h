@@ -7,7 +7,9 @@
 #include <cstring>
 
 #include "backends/cpu/context.h"
+#include "backends/cpu/lanes.h"
 #include "backends/cpu/tile_product.h"
+#include "backends/cpu/vector_math.h"
 #include "ir/float16.h"
 #include "ir/ops/attention.h"
 #include "ir/view.h"
@@ -95,6 +97,14 @@ inline void pack_rows(const HeadRows<const T>& x, int64_t panel, Word<T>* out) {
       std::fill(to + real, to + count, Word<T>{});
     }
   }
+}
+
+// x becomes e^(scale (x - max)), for scale > 0; returns the sum.
+inline float exponentials(float* x, int64_t count, float scale) {
+  const float top = lane_max(count, [x](int64_t c) { return x[c]; });
+  return lane_sum(count, [x, top, scale](int64_t c) {
+    return x[c] = fast_exp_below_zero((x[c] - top) * scale);
+  });
 }
 
 // Where heads lie in an attention node's packed tensors.

@@ -71,6 +71,7 @@ constexpr KernelRow kKernels[] = {
     {&op_softmax_grad, f32, make_softmax_grad},
     {&op_layer_norm, layer_norm, make_layer_norm},
     {&op_layer_norm_grad, layer_norm_grad, make_layer_norm_grad},
+    {&op_reconstruction_target, serves_reconstruction_target, make_reconstruction_target},
     {&op_adamw, f32, make_adamw},
 };
 

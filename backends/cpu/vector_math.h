@@ -20,26 +20,39 @@ inline float polynomial(float x, float c0, Rest... rest) {
     return polynomial(x, rest...) * x + c0;
 }
 
+// x = n ln 2 + r with |r| <= ln 2 / 2: gives e^r = 1 + r + r^2 P(r), and n in the low bits of `n`.
+inline float exp_of_rest(float x, uint32_t& n) {
+  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+  const float shifted = x * 1.44269504088896341f + kRound;
+  const float whole = shifted - kRound;
+  const float r = (x - whole * 0x1.62e4p-1f) - whole * 1.42860682030941723e-6f;
+  const float p = polynomial(r, 0.5f, 0.16666577756404877f, 0.04166685417294502f,
+                             0.008363144472241402f, 0.0013901282800361514f);
+  n = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kRound);
+  return 1.0f + (r + r * r * p);
+}
+
 // e^x within 2 ulp, denormal results and infinities included; NaN stays NaN.
-// x = n ln 2 + r with |r| <= ln 2 / 2, e^r = 1 + r + r^2 P(r).
 inline float fast_exp(float x) {
   x = x < -104.0f ? -104.0f : x;
   x = x > 89.0f ? 89.0f : x;
-  constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float shifted = x * 1.44269504088896341f + kRound;
-  const float n = shifted - kRound;
-  const float r = (x - n * 0x1.62e4p-1f) - n * 1.42860682030941723e-6f;
-  const float p = polynomial(r, 0.5f, 0.16666577756404877f, 0.04166685417294502f,
-                             0.008363144472241402f, 0.0013901282800361514f);
-  const float e = 1.0f + (r + r * r * p);
+  uint32_t n = 0;
+  const float e = exp_of_rest(x, n);
   // 2^n in two factors: neither overflows where the product does not.
-  const auto exponent =
-      static_cast<int32_t>(std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(kRound));
+  const auto exponent = static_cast<int32_t>(n);
   const int32_t half = exponent >> 1;
   const auto power = [](int32_t k) {
     return std::bit_cast<float>((static_cast<uint32_t>(k) + 127u) << 23);
   };
   return e * power(half) * power(exponent - half);
+}
+
+// The same for x <= 0, as softmax needs it: x below -86 counts as -86, so that adding n to the
+// exponent is enough.
+inline float fast_exp_below_zero(float x) {
+  uint32_t n = 0;
+  const float e = exp_of_rest(x < -86.0f ? -86.0f : x, n);
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(e) + (n << 23));
 }
 
 // erfc(t) / e^(-t^2) for t >= 0: q P(q) with q = 1 / (1 + 0.35 t).

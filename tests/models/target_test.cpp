@@ -104,8 +104,7 @@ void expect_as_by_loops(const ModelConfig& c, const TargetConfig& target) {
     const Numbers one = target_by_loops(c, target, rows(video, clip, clip + 1, values));
     expected.insert(expected.end(), one.begin(), one.end());
   }
-  // The program stores mean and deviation of the pixels as f32.
-  EXPECT_THAT(target_of(c, target, video), near_all(expected, 1e-6))
+  EXPECT_THAT(target_of(c, target, video), near_all(expected, 1e-9))
       << "tubelet " << c.tubelet << ", group " << target.group;
 }
 

@@ -247,6 +247,23 @@ const Mistake kResults[] = {
      "i32 for f32"},
 };
 
+const std::vector<NamedAttr> kCubes{{"tubelet", 2}, {"patch", 4}};
+
+const Mistake kTargets[] = {
+    {"rank", &op_reconstruction_target, {f32({3, 4, 8, 8})}, kCubes,
+     "reconstruction_target: video must be float [batch, 3, frames, height, width]; got "
+     "f32[3x4x8x8]"},
+    {"tiles", &op_reconstruction_target, {f32({1, 3, 4, 8, 6})}, kCubes,
+     "reconstruction_target: cubes of 2 frames and 4x4 pixels do not tile f32[1x3x4x8x6]"},
+    {"group", &op_reconstruction_target, {f32({1, 3, 4, 8, 8})},
+     {{"tubelet", 2}, {"patch", 4}, {"group", 3}},
+     "reconstruction_target: groups of 3 frames do not divide f32[1x3x4x8x8]"},
+    {"pixel", &op_reconstruction_target, {f32({1, 3, 4, 8, 8})}, {{"tubelet", 1}, {"patch", 1}},
+     "reconstruction_target: a cube of one pixel cannot be normalised"},
+    {"index", &op_reconstruction_target, {f32({1, 3, 4, 8, 8}), i32({2, 3})}, kCubes,
+     "reconstruction_target: index must be i32 [batch, tokens]; got i32[2x3] for f32[1x3x4x8x8]"},
+};
+
 const Mistake kLayers[] = {
     {"scalar", &op_softmax, {f32({})}, {}, "softmax: input needs at least one axis; got f32[]"},
     {"integers", &op_softmax, {i32({3})}, {}, "softmax: input must be a float tensor; got i32[3]"},
@@ -298,6 +315,7 @@ INSTANTIATE_TEST_SUITE_P(layout, RefusedBy, ::testing::ValuesIn(kLayout), name_o
 INSTANTIATE_TEST_SUITE_P(tokens, RefusedBy, ::testing::ValuesIn(kTokens), name_of_test);
 INSTANTIATE_TEST_SUITE_P(sources, RefusedBy, ::testing::ValuesIn(kSources), name_of_test);
 INSTANTIATE_TEST_SUITE_P(attention, RefusedBy, ::testing::ValuesIn(kAttention), name_of_test);
+INSTANTIATE_TEST_SUITE_P(targets, RefusedBy, ::testing::ValuesIn(kTargets), name_of_test);
 INSTANTIATE_TEST_SUITE_P(results, RefusedBy, ::testing::ValuesIn(kResults), name_of_test);
 INSTANTIATE_TEST_SUITE_P(layers, RefusedBy, ::testing::ValuesIn(kLayers), name_of_test);
 
