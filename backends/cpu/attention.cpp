@@ -4,7 +4,6 @@
 #include <omp.h>
 
 #include "backends/cpu/attention_head.h"
-#include "backends/cpu/bf16_rows.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/parallel.h"
 #include "ir/interpret.h"
@@ -66,11 +65,10 @@ struct Forward {
       product.run(rows, width, steps_of<T>(k.rows), weights.operand(), scratch.values, scratch.sums,
                   width, false);
       for (int64_t r = 0; r < rows; ++r) {
-        Y* out = y.row(first + r);
-        const float* sum = scratch.sums + r * width;
-        const float norm = scratch.norm[r];
+        float* sum = scratch.sums + r * width;
 #pragma GCC ivdep
-        for (int64_t c = 0; c < v.width; ++c) out[c] = Y(sum[c] * norm);
+        for (int64_t c = 0; c < v.width; ++c) sum[c] *= scratch.norm[r];
+        store_row<T>(sum, v.width, y.row(first + r));
       }
     }
   }

@@ -4,7 +4,6 @@
 #include <omp.h>
 
 #include "backends/cpu/attention_head.h"
-#include "backends/cpu/bf16_rows.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/parallel.h"
 #include "ir/interpret.h"
@@ -118,12 +117,7 @@ struct Backward {
 
   template <typename Y>
   static void store(const float* from, int64_t stride, const HeadRows<Y>& to) {
-    for (int64_t r = 0; r < to.rows; ++r) {
-      const float* x = from + r * stride;
-      Y* y = to.row(r);
-#pragma GCC ivdep
-      for (int64_t c = 0; c < to.width; ++c) y[c] = Y(x[c]);
-    }
+    for (int64_t r = 0; r < to.rows; ++r) store_row<T>(from + r * stride, to.width, to.row(r));
   }
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 
+#include "backends/cpu/bf16_rows.h"
 #include "backends/cpu/context.h"
 #include "backends/cpu/lanes.h"
 #include "backends/cpu/tile_product.h"
@@ -180,11 +181,26 @@ inline bool uses_pairs(const Context& cpu, const ops::AttentionShape& s) {
   return has_bf16_pairs(cpu.isa) && s.width % 2 == 0;
 }
 
-// How many queries are worked on at once: their scores should stay in the second-level cache.
+// How many queries are worked on at once: their scores should stay in the second-level cache, and
+// blocks should be of one size. A multiple of the rows of a tile.
 inline int64_t query_block(const ops::AttentionShape& s) {
   constexpr int64_t kScores = 40 << 10;
-  const int64_t rows = kScores / std::max<int64_t>(1, whole_vectors(s.keys)) / 12 * 12;
-  return std::clamp<int64_t>(rows, 12, 96);
+  constexpr int64_t kTile = TileProduct::kRows;
+  const int64_t fit = kScores / std::max<int64_t>(1, whole_vectors(s.keys));
+  const int64_t most = std::clamp<int64_t>(fit, 2 * kTile, 16 * kTile);
+  const int64_t blocks = std::max<int64_t>(1, (s.queries + most - 1) / most);
+  return (s.queries + blocks * kTile - 1) / (blocks * kTile) * kTile;
+}
+
+// y[c] = x[c] rounded; T is what the head is multiplied in.
+template <typename T, typename Y>
+inline void store_row(const float* x, int64_t count, Y* y) {
+  if constexpr (std::is_same_v<T, bf16>) {
+    narrow_row(x, count, y);
+  } else {
+#pragma GCC ivdep
+    for (int64_t c = 0; c < count; ++c) y[c] = Y(x[c]);
+  }
 }
 
 }  // namespace grimace::cpu
