@@ -95,9 +95,10 @@ bool read(std::string_view text, std::array<T, N>& list) {
   return true;
 }
 
-// Names between commas; blanks around a name are not part of it.
+// Names between commas, perhaps in brackets; blanks around a name are not part of it.
 bool read(std::string_view text, std::vector<std::string>& names) {
   names.clear();
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
   if (text.empty()) return true;
   for (size_t start = 0; start <= text.size();) {
     const size_t end = std::min(text.find(',', start), text.size());
