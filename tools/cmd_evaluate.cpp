@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "runtime/atomic_file.h"
+#include "runtime/checkpoint.h"
 #include "runtime/log.h"
 #include "tools/commands.h"
 #include "tools/count_progress.h"
@@ -27,11 +28,12 @@ struct Options {
   std::vector<std::string> pairs;
   int threads = 0;
   int64_t batch_size = 8;
+  bool ema = false;
 };
 
 // The model's recipe, with what is evaluated in place of what it was trained on.
 Recipe evaluation_recipe(const Options& options, const ModelSource& source) {
-  std::vector<std::string> pairs{"data.root=" + options.root, "data.list=" + options.list,
+  std::vector<std::string> pairs{"data.root=" + options.root,
                                  cat("optim.batch_size=", options.batch_size)};
   if (!options.classes.empty()) pairs.push_back("data.classes=" + options.classes);
   pairs.insert(pairs.end(), options.pairs.begin(), options.pairs.end());
@@ -44,6 +46,17 @@ Recipe evaluation_recipe(const Options& options, const ModelSource& source) {
   if (recipe.data.classes.empty())
     recipe.data.classes = numbered_classes(model_config(recipe).classes);
   return recipe;
+}
+
+void load(Executable& executable, const NamedModel& model, const Weights& weights, bool ema) {
+  load_parameters(executable, model, weights, LoadRule::all);
+  if (!ema) return;
+  for (const Value& param : executable.graph().inputs(Role::param)) {
+    const std::string name = state_tensor("ema." + param.name());
+    check(weights.contains(name), weights.path().string(),
+          ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
+    executable.write(param.name(), weights.tensor(name).view());
+  }
 }
 
 std::vector<ClipAnswer> classify(ViewClassifier& classifier, ViewDataset& views) {
@@ -78,11 +91,14 @@ int run(const Options& options) {
   if (!options.out.empty()) folders.make(options.out);
   ViewClassifier classifier(recipe, options.backend,
                             {precision_from(options.precision), options.threads});
-  const NamedModel model{model_config(recipe), true};
-  load_parameters(classifier.executable(), model, open_weights(source.file), LoadRule::all);
+  load(classifier.executable(), {model_config(recipe), true}, open_weights(source.file),
+       options.ema);
   const auto dataset = views(recipe, std::move(clips), Views::test);
   evaluation.answers = classify(classifier, *dataset);
   evaluation.unreadable = std::ssize(dataset->bad_clips());
+  const int64_t repeated =
+      std::ssize(dataset->clips().labels) - evaluation.unreadable - std::ssize(evaluation.answers);
+  if (repeated > 0) inform(cat(options.list, ": ", repeated, " repeated clips count once"));
   std::printf("%s on %s: %zu clips\n\n%s", source.label.c_str(), options.list.c_str(),
               evaluation.answers.size(), evaluation_table(evaluation).c_str());
   if (!options.out.empty()) write_files(evaluation, options.out);
@@ -113,6 +129,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   command->add_option("--batch-size", options->batch_size, "views computed at once")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
+  command->add_flag("--ema", options->ema, "the averaged parameters of a run with --model-ema");
   command->add_option("--backend", options->backend, "cpu or reference")->capture_default_str();
   command->add_option("--precision", options->precision, "f32, bf16 or f64")->capture_default_str();
   command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));

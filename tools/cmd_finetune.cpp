@@ -53,13 +53,15 @@ Recipe finetune_recipe(const TrainingFlags& flags) {
 
 // From now on the recipe names its classes, so that the run folder tells what the answers mean.
 void take_classes(Recipe& recipe, const LabelledClips& clips) {
-  check(clips.classes.size() >= 2, clips.list.file.string(), ": all clips are of one class, '",
-        clips.classes.front(), "'; nothing can be told apart");
+  const std::string where = clips.list.file.string();
+  check(clips.classes.size() >= 2, where, ": all clips are of one class, '", clips.classes.front(),
+        "'; nothing can be told apart");
+  check(clips.classes.size() <= 1000, where, ": ", clips.classes.size(),
+        " classes; a classifier has at most 1000");
   recipe.data.classes = clips.classes;
   recipe.model.classes = std::ssize(clips.classes);
   for (const std::string& name : clips.classes)
-    check(is_toml_text(name), clips.list.file.string(), ": the class name '", name,
-          "' is not UTF-8");
+    check(is_toml_text(name), where, ": the class name '", name, "' is not UTF-8");
 }
 
 int run(const TrainingFlags& flags) {

@@ -110,7 +110,8 @@ void add_footer(CLI::App& app) {
       "  grimace synth --out clips --clips 200                 face clips to play with\n"
       "  grimace pretrain --data clips/clips.csv --out run \\\n"
       "          --config recipes/pretrain-demo.toml           learn from them\n"
-      "  grimace reconstruct --help                            see what was learnt\n\n"
+      "  grimace reconstruct --help                            see what was learnt\n"
+      "  grimace finetune --help                               recognise expressions\n\n"
       "Exit codes: 0 done, 1 the run failed, 2 wrong usage or bad input.");
 }
 

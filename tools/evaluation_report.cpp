@@ -11,7 +11,7 @@ namespace grimace {
 namespace {
 
 constexpr int kMostLabelled = 64;  // classes whose names and numbers a picture shows
-constexpr int kCell = 104;          // pixels of a labelled cell
+constexpr int kCell = 104;         // pixels of a labelled cell
 constexpr int kBareCell = 4;
 constexpr int kMargin = 12;
 constexpr int kScale = 2;  // of the letters

@@ -88,6 +88,8 @@ struct Recipe {
     std::optional<double> weight_decay_end = {};  // unset: constant weight decay
     double layer_decay = 1;                       // fine-tuning alone; spec 7.4
     std::optional<double> clip_grad = {};
+    bool model_ema = false;
+    double model_ema_decay = 0.9999;
     double warmup_epochs = 5;
     int64_t warmup_steps = 0;  // used instead of warmup_epochs when positive
     int64_t batch_size = 32, accumulate = 1;

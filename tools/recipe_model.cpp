@@ -76,8 +76,13 @@ MixupConfig mixup_config(const Recipe& recipe) {
 }
 
 TrainStepOptions train_step_options(const Recipe& recipe) {
-  return {recipe.optim.betas[0], recipe.optim.betas[1], recipe.optim.eps, recipe.optim.clip_grad,
-          static_cast<int>(recipe.optim.accumulate)};
+  const Recipe::Optim& o = recipe.optim;
+  return {o.betas[0],
+          o.betas[1],
+          o.eps,
+          o.clip_grad,
+          static_cast<int>(o.accumulate),
+          o.model_ema ? std::optional(o.model_ema_decay) : std::nullopt};
 }
 
 Schedule schedule(const Recipe& recipe, int64_t batches_per_epoch) {

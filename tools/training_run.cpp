@@ -180,7 +180,13 @@ class TrainingRun {
       initialise(spec, static_cast<uint64_t>(recipe_.run.seed), values.as<float>());
       executable_->write(spec.name, values.view());
     }
-    if (recipe_.run.init.empty()) return;
+    if (!recipe_.run.init.empty()) load_init();
+    if (!recipe_.optim.model_ema) return;
+    for (const Value& param : executable_->graph().inputs(Role::param))
+      executable_->write("ema." + param.name(), executable_->view(param.name()));
+  }
+
+  void load_init() {
     const NamedModel model{model_config(recipe_), is_classifier(recipe_.model.name)};
     const Weights weights = open_weights(recipe_.run.init);
     const LoadReport loaded = load_parameters(*executable_, model, weights,
