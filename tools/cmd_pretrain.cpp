@@ -13,6 +13,8 @@ int run(const TrainingFlags& flags) {
   const Recipe& recipe = job.recipe;
   check(!is_classifier(recipe.model.name), "model.name: '", recipe.model.name,
         "' is a classifier; pretrain takes mae-dfer-pretrain or videomae-pretrain");
+  check(recipe.data.val.empty(), "--val ", recipe.data.val,
+        ": pretrain does not validate; finetune does");
   flags.require(recipe, "pretrain");
   job.list = training_list(recipe);
   job.clip = clip_config(recipe, job.list);

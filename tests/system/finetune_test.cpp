@@ -289,6 +289,11 @@ TEST_F(FinetuneTest, averaged_parameters_can_be_evaluated_where_a_run_kept_them)
   expect_refused(evaluate(scratch_ / "start", {"--ema"}), "keeps no averaged parameters");
 }
 
+TEST_F(FinetuneTest, pre_training_refuses_a_list_to_validate_on) {
+  expect_refused(run_grimace(pretrain(run_, {"--val", faces_list()})),
+                 "pretrain does not validate; finetune does");
+}
+
 TEST_F(FinetuneTest, a_dry_run_writes_nothing) {
   const Outcome outcome = finetune_well(run_, {"--dry-run", "2", "--val", faces_list()});
   EXPECT_THAT(outcome.out, HasSubstr("dry run: 2 steps"));
