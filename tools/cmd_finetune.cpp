@@ -13,6 +13,8 @@
 namespace grimace {
 namespace {
 
+constexpr const char* kModel = "mae-dfer-classifier";  // where neither flags nor --init choose
+
 // Settings that a classifier does not take from the run that pre-trained its encoder.
 bool is_own_setting(const std::string& key) {
   return key == "model.name" || key == "model.drop_path" || key == "model.classes" ||
@@ -42,7 +44,7 @@ Settings architecture_of(const std::string& init) {
 // Flags and --config come after what --init says.
 Recipe finetune_recipe(const TrainingFlags& flags) {
   Settings base;
-  base.set("model.name", "mae-dfer-classifier", "finetune");
+  base.set("model.name", kModel, "finetune");
   const std::string init = flags.resolve(base).run.init;
   Recipe recipe = flags.resolve(init.empty() ? base : architecture_of(init));
   check(is_classifier(recipe.model.name), "model.name: '", recipe.model.name,
@@ -86,7 +88,7 @@ int run(const TrainingFlags& flags) {
 void add_finetune(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("finetune", "Train a classifier of expressions on labelled clips");
-  auto flags = std::make_shared<TrainingFlags>(*command);
+  auto flags = std::make_shared<TrainingFlags>(*command, kModel);
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
 }
 

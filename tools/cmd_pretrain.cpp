@@ -27,7 +27,7 @@ int run(const TrainingFlags& flags) {
 void add_pretrain(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("pretrain", "Train a masked autoencoder on a list of face clips");
-  auto flags = std::make_shared<TrainingFlags>(*command);
+  auto flags = std::make_shared<TrainingFlags>(*command, "mae-dfer-pretrain");
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
 }
 

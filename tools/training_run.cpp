@@ -309,7 +309,8 @@ class TrainingRun {
 
 }  // namespace
 
-TrainingFlags::TrainingFlags(CLI::App& command) : recipe_(command) {
+TrainingFlags::TrainingFlags(CLI::App& command, const std::string& model)
+    : recipe_(command, recipe_for_model(model)) {
   command
       .add_option("--dry-run", dry_run,
                   "run N steps, write nothing, print time, memory and disk needed")

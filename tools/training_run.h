@@ -26,7 +26,7 @@ struct TrainingJob {
 // The options of a training command: the recipe's, --dry-run and --profile.
 class TrainingFlags {
  public:
-  explicit TrainingFlags(CLI::App& command);
+  TrainingFlags(CLI::App& command, const std::string& model);  // the help names its defaults
 
   // The recipe as RecipeFlags::resolve gives it. Warnings go to the log.
   Recipe resolve(Settings base = {}) const;

@@ -294,6 +294,11 @@ TEST_F(FinetuneTest, pre_training_refuses_a_list_to_validate_on) {
                  "pretrain does not validate; finetune does");
 }
 
+TEST_F(FinetuneTest, the_help_names_the_defaults_of_the_command) {
+  EXPECT_THAT(run_grimace({"finetune", "--help"}).out, HasSubstr("(default 0.75)"));
+  EXPECT_THAT(run_grimace({"pretrain", "--help"}).out, ::testing::Not(HasSubstr("(default 0.75)")));
+}
+
 TEST_F(FinetuneTest, a_dry_run_writes_nothing) {
   const Outcome outcome = finetune_well(run_, {"--dry-run", "2", "--val", faces_list()});
   EXPECT_THAT(outcome.out, HasSubstr("dry run: 2 steps"));
