@@ -32,6 +32,12 @@ Value global_norm(Builder& b, const std::vector<Value>& grads) {
   return b.reshape(b.sqrt(b.reduce_sum(b.concat(squares, 0), {0})), {});
 }
 
+// ema <- decay ema + (1 - decay) next, where there was an update.
+void average(Builder& b, Value param, Value next, Value apply, double decay) {
+  const Value ema = b.state("ema." + param.name(), param.type());
+  b.update(ema, b.select(apply, ema * decay + next * (1.0 - decay), ema));
+}
+
 }  // namespace
 
 void add_train_step(Builder& b, Value loss, const std::map<std::string, ParamRule>& rules,
@@ -76,6 +82,7 @@ void add_train_step(Builder& b, Value loss, const std::map<std::string, ParamRul
     b.update(p, next[0]);
     b.update(m, next[1]);
     b.update(v, next[2]);
+    if (options.ema_decay) average(b, p, next[0], apply, *options.ema_decay);
   }
   b.update(done, b.select(apply, step, done));
   b.output("loss", loss);

@@ -21,6 +21,7 @@ struct TrainStepOptions {
   double eps = 1e-8;
   std::optional<double> clip_grad{};  // largest global gradient norm
   int accumulate = 1;                 // batches per update; the loss is averaged over them
+  std::optional<double> ema_decay{};  // keeps an exponential moving average of every parameter
 };
 
 // Extends a forward graph whose scalar `loss` is given. Trains every param of the graph (`rules`
@@ -28,7 +29,8 @@ struct TrainStepOptions {
 //   inputs   "lr", "weight_decay" f32[]; with accumulation also "first_of_update" and
 //            "last_of_update" bool[]
 //   states   "exp_avg.<param>", "exp_avg_sq.<param>", "accumulated.<param>" (accumulation only),
-//            "step" i64[] (updates done)
+//            "step" i64[] (updates done); with an average also "ema.<param>", to be set to the
+//            parameter before the first step, then decay * ema + (1 - decay) * parameter
 //   outputs  "loss", "grad_norm" f32[] (L2 norm over all gradients before clipping), and "applied"
 //            bool[]: false when the norm is not finite, and then nothing is updated.
 void add_train_step(Builder& b, Value loss, const std::map<std::string, ParamRule>& rules,

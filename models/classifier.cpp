@@ -35,14 +35,14 @@ Value encode(const Context& c, Value tokens) {
   return lgi ? chosen_tokens(c, regions) : tokens;
 }
 
-// Mean over the batch of the cross-entropy against labels smoothed to 1 - s + s/C and s/C
-// (spec 7.5).
-Value classification_loss(Builder& b, Value logits, Value labels, double smoothing) {
-  const Scope scope(b, "loss");
-  Value target = b.one_hot(labels, logits.dim(1));
-  if (smoothing > 0.0)
-    target = target * (1.0 - smoothing) + smoothing / static_cast<double>(logits.dim(1));
-  return b.reduce_mean(b.cross_entropy(logits, target), {0});
+// What the model should answer [B,classes]: given as it is, or labels smoothed to 1 - s + s/C and
+// s/C (spec 7.5).
+Value targets(Builder& b, int64_t classes, const ClassifierOptions& options) {
+  if (options.soft_targets) return b.input("targets", {DType::f32, {options.batch, classes}});
+  const Value target = b.one_hot(b.input("labels", {DType::i32, {options.batch}}), classes);
+  const double smoothing = options.label_smoothing;
+  if (smoothing == 0.0) return target;
+  return target * (1.0 - smoothing) + smoothing / static_cast<double>(classes);
 }
 
 }  // namespace
@@ -64,9 +64,11 @@ ClassifierModel build_classifier(Builder& b, const ModelConfig& config,
   const Scope scope(b, "head");
   model.feature = layer_norm(c, "fc_norm", b.reduce_mean(tokens, {1}));
   model.logits = linear(c, "head", model.feature);
-  if (options.with_loss)
-    model.loss = classification_loss(
-        b, model.logits, b.input("labels", {DType::i32, {options.batch}}), options.label_smoothing);
+  if (options.with_loss) {
+    const Scope loss(b, "loss");
+    const Value target = targets(b, config.classes, options);
+    model.loss = b.reduce_mean(b.cross_entropy(model.logits, target), {0});
+  }
   return model;
 }
 

@@ -145,16 +145,21 @@ std::optional<Checkpoint> load_latest_checkpoint(
   return std::nullopt;
 }
 
-fs::path save_checkpoint(const fs::path& dir, const CheckpointInfo& info,
-                         std::span<const NamedView> tensors, int64_t keep_last) {
+void write_checkpoint(const fs::path& file, const CheckpointInfo& info,
+                      std::span<const NamedView> tensors) {
   Metadata metadata = info.extra;
   metadata.insert_or_assign(std::string(kFormat), kFormatName);
   metadata.insert_or_assign(std::string(kVersion), std::to_string(kNewestVersion));
   metadata.insert_or_assign(std::string(kStep), std::to_string(info.step));
   metadata.insert_or_assign(std::string(kEpoch), std::to_string(info.epoch));
   metadata.insert_or_assign(std::string(kConfig), info.config);
+  save_safetensors(file, tensors, metadata);
+}
+
+fs::path save_checkpoint(const fs::path& dir, const CheckpointInfo& info,
+                         std::span<const NamedView> tensors, int64_t keep_last) {
   fs::path path = dir / cat(kPrefix, info.step, kSuffix);
-  save_safetensors(path, tensors, metadata);
+  write_checkpoint(path, info, tensors);
   if (keep_last > 0) delete_older(dir, info.step, keep_last);
   return path;
 }

@@ -50,9 +50,13 @@ std::vector<CheckpointFile> list_checkpoints(const std::filesystem::path& dir);
 std::optional<Checkpoint> load_latest_checkpoint(
     const std::filesystem::path& dir, const std::function<void(const std::string&)>& warn);
 
-// Returns the path once it is durable (RunError when that fails), then deletes all but the newest
-// `keep_last` of this run's checkpoints up to this step; 0 keeps all. Later steps, and files that
-// this program did not write, are never deleted.
+// Writes the file whole or not at all; RunError when that fails.
+void write_checkpoint(const std::filesystem::path& file, const CheckpointInfo& info,
+                      std::span<const NamedView> tensors);
+
+// The same under its usual name. Returns the path once it is durable (RunError when that fails),
+// then deletes all but the newest `keep_last` of this run's checkpoints up to this step; 0 keeps
+// all. Later steps, and files that this program did not write, are never deleted.
 std::filesystem::path save_checkpoint(const std::filesystem::path& dir, const CheckpointInfo& info,
                                       std::span<const NamedView> tensors, int64_t keep_last);
 

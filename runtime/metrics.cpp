@@ -56,9 +56,9 @@ MetricsWriter::~MetricsWriter() {
   close(fd_);
 }
 
-void MetricsWriter::append(const StepMetrics& metrics) {
-  const std::string line = to_json(metrics) + "\n";
-  write_fully(fd_, std::as_bytes(std::span(line)), path_);
+void MetricsWriter::append(const std::string& line) {
+  const std::string ended = line + "\n";
+  write_fully(fd_, std::as_bytes(std::span(ended)), path_);
 }
 
 }  // namespace grimace

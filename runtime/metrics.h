@@ -1,4 +1,5 @@
-// metrics.jsonl: one JSON object per optimizer step, one line each, for plots and for scripts.
+// metrics.jsonl: one JSON object per optimizer step, one line each, for plots and for scripts. The
+// writer serves other files of such lines as well.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +31,7 @@ class MetricsWriter {
   MetricsWriter(const MetricsWriter&) = delete;
   MetricsWriter& operator=(const MetricsWriter&) = delete;
 
-  void append(const StepMetrics& metrics);
+  void append(const std::string& line);  // a JSON object with "step"
 
  private:
   std::filesystem::path path_;

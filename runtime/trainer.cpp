@@ -42,14 +42,18 @@ Trainer::Trainer(Executable& executable, BatchSource& source, TrainerOptions opt
   if (options_.log_dir.empty()) options_.log_dir = options_.out;
 }
 
-std::vector<NamedView> Trainer::tensors() const {
-  const Graph& graph = executable_.graph();
+std::vector<NamedView> Trainer::model() const {
   std::vector<NamedView> result;
-  for (const Value& param : graph.inputs(Role::param))
+  for (const Value& param : executable_.graph().inputs(Role::param))
     result.push_back({param.name(), executable_.view(param.name())});
   for (const auto& [alias, param] : options_.aliases)
     result.push_back({alias, executable_.view(param)});
-  for (const Value& state : graph.inputs(Role::state))
+  return result;
+}
+
+std::vector<NamedView> Trainer::tensors() const {
+  std::vector<NamedView> result = model();
+  for (const Value& state : executable_.graph().inputs(Role::state))
     if (!is_scratch(state.name()))
       result.push_back({checkpoint_name(state.name()), executable_.view(state.name())});
   return result;
@@ -135,8 +139,18 @@ bool Trainer::save_due() const {
 
 void Trainer::save() {
   if (options_.out.empty()) return;
-  const CheckpointInfo info{.step = step_, .epoch = epoch(), .config = options_.config};
-  save_checkpoint(options_.out, info, tensors(), options_.keep_last);
+  save_checkpoint(options_.out, info(), tensors(), options_.keep_last);
+}
+
+void Trainer::save_model(const std::string& file_name, const Metadata& extra) const {
+  if (options_.out.empty()) return;
+  CheckpointInfo with_extra = info();
+  with_extra.extra = extra;
+  write_checkpoint(options_.out / file_name, with_extra, model());
+}
+
+CheckpointInfo Trainer::info() const {
+  return {.step = step_, .epoch = epoch(), .config = options_.config};
 }
 
 TrainingSummary Trainer::run() {
@@ -162,13 +176,13 @@ TrainingSummary Trainer::run() {
         static_cast<double>(options_.batch_size * options_.accumulate) / seconds;
     const double wait = result.wait_seconds / seconds;
     if (metrics)
-      metrics->append({.step = step_,
-                       .epoch = epoch(),
-                       .loss = result.loss,
-                       .lr = lr,
-                       .grad_norm = result.grad_norm,
-                       .clips_per_s = clips_per_s,
-                       .data_wait = wait});
+      metrics->append(to_json({.step = step_,
+                               .epoch = epoch(),
+                               .loss = result.loss,
+                               .lr = lr,
+                               .grad_norm = result.grad_norm,
+                               .clips_per_s = clips_per_s,
+                               .data_wait = wait}));
     const int64_t done_epoch = epoch();
     ++step_;
     if (timed_steps++ >= 0) timed_seconds += seconds;
@@ -181,6 +195,8 @@ TrainingSummary Trainer::run() {
                      .clips_per_s = clips_per_s,
                      .data_wait = wait});
     summary.loss = result.loss;
+    if (options_.epoch_done && step_ % steps_per_epoch_ == 0)
+      options_.epoch_done(*this, done_epoch);
     summary.interrupted = options_.stop != nullptr && options_.stop->load();
     saved = save_due() || summary.interrupted;
     if (saved) save();

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,8 @@
 #include "runtime/schedule.h"
 
 namespace grimace {
+
+class Trainer;
 
 struct TrainerOptions {
   std::filesystem::path out;      // checkpoints; empty: nothing is ever written (a dry run)
@@ -29,6 +32,9 @@ struct TrainerOptions {
   // Further names under which a published state dict lists a shared parameter (spec 2.8).
   std::vector<std::pair<std::string, std::string>> aliases;  // alias, parameter
   ProgressMode progress = ProgressMode::automatic;
+  // Called after the last step of an epoch, before what is due then is saved. Again for the same
+  // epoch only when the run was resumed from an earlier step.
+  std::function<void(Trainer&, int64_t epoch)> epoch_done;
   const std::atomic<bool>* stop = nullptr;  // set from outside: save after this step and return
 };
 
@@ -53,7 +59,10 @@ class Trainer {
   TrainingSummary run();
   // Writes a checkpoint of the parameters as they are now; nothing in a dry run.
   void save();
+  // Writes the parameters alone to a file beside the checkpoints, with `extra` in its metadata.
+  void save_model(const std::string& file_name, const Metadata& extra) const;
 
+  int64_t steps_done() const { return step_; }
   // Bytes of one checkpoint, without its header.
   int64_t checkpoint_bytes() const;
 
@@ -69,7 +78,9 @@ class Trainer {
   void write_scalar(const std::string& name, double value);
   void report_skipped(const StepResult& result);
   bool save_due() const;
+  std::vector<NamedView> model() const;
   std::vector<NamedView> tensors() const;
+  CheckpointInfo info() const;
   int64_t epoch() const { return step_ / steps_per_epoch_; }
 
   Executable& executable_;

@@ -110,7 +110,8 @@ void add_footer(CLI::App& app) {
       "  grimace synth --out clips --clips 200                 face clips to play with\n"
       "  grimace pretrain --data clips/clips.csv --out run \\\n"
       "          --config recipes/pretrain-demo.toml           learn from them\n"
-      "  grimace reconstruct --help                            see what was learnt\n\n"
+      "  grimace reconstruct --help                            see what was learnt\n"
+      "  grimace finetune --help                               recognise expressions\n\n"
       "Exit codes: 0 done, 1 the run failed, 2 wrong usage or bad input.");
 }
 
@@ -143,11 +144,13 @@ int parse_and_run(CLI::App& app, Action& action, int argc, const char* const* ar
 
 int run_command_line(int argc, const char* const* argv) {
   try {
-    CLI::App app("Pre-trains MAE-DFER, a masked video autoencoder for facial expressions.");
+    CLI::App app(
+        "MAE-DFER, a masked video autoencoder for facial expressions: pre-trains, fine-tunes, "
+        "tests.");
     Action action;
     describe(app);
-    for (const auto add : {add_pretrain, add_reconstruct, add_verify, add_graph, add_synth,
-                           add_data, add_convert, add_bench, add_doctor})
+    for (const auto add : {add_pretrain, add_finetune, add_evaluate, add_reconstruct, add_verify,
+                           add_graph, add_synth, add_data, add_convert, add_bench, add_doctor})
       add(app, action);
     add_footer(app);
     return parse_and_run(app, action, argc, argv);

@@ -81,7 +81,10 @@ void set_architecture(Settings& settings, const NamedModel& model, const std::st
     set("model.no_second", c.no_second ? "true" : "false");
     set("model.no_third", c.no_third ? "true" : "false");
   }
-  if (model.classifier) return;
+  if (model.classifier) {
+    set("model.classes", c.classes);
+    return;
+  }
   set("model.decoder_dim", c.decoder_dim);
   set("model.decoder_heads", c.decoder_heads);
   set("model.decoder_depth", c.decoder_depth);
@@ -89,9 +92,12 @@ void set_architecture(Settings& settings, const NamedModel& model, const std::st
 
 // What shapes do not tell, where the file keeps the settings of the authors' program.
 void set_from_arguments(Settings& settings, const Metadata& values, const std::string& where) {
-  const std::pair<const char*, const char*> known[] = {{"model.region", "args.lg_region_size"},
-                                                       {"model.image", "args.input_size"},
-                                                       {"model.frames", "args.num_frames"}};
+  const std::pair<const char*, const char*> known[] = {
+      {"model.region", "args.lg_region_size"},
+      {"model.image", "args.input_size"},
+      {"data.sampling_rate", "args.sampling_rate"},
+      {"model.classify_token", "args.lg_classify_token_type"},
+      {"model.frames", "args.num_frames"}};
   for (const auto& [key, argument] : known) {
     const auto found = values.find(argument);
     if (found == values.end() || found->second == "None") continue;

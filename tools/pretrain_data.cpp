@@ -4,28 +4,6 @@
 #include "tools/recipe_model.h"
 
 namespace grimace {
-namespace {
-
-// The first batch of another source, for ever.
-class HeldBatch : public BatchSource {
- public:
-  explicit HeldBatch(std::unique_ptr<BatchSource> source) : source_(std::move(source)) {}
-  int64_t batches_per_epoch() const override { return source_->batches_per_epoch(); }
-  void seek(int64_t, int64_t) override {}
-  Batch next() override {
-    if (batch_.empty()) {
-      source_->seek(0, 0);
-      batch_ = source_->next();
-    }
-    return batch_;
-  }
-
- private:
-  std::unique_ptr<BatchSource> source_;
-  Batch batch_;
-};
-
-}  // namespace
 
 ListFile training_list(const Recipe& recipe) {
   ListOptions options;
@@ -57,9 +35,7 @@ std::unique_ptr<BatchSource> training_batches(const Recipe& recipe, ListFile lis
   config.workers = static_cast<int>(recipe.data.workers);
   config.max_bad = recipe.data.max_bad;
   config.warn = [](const std::string& text) { warn(text); };
-  auto source = std::make_unique<PretrainDataset>(std::move(list), config);
-  if (recipe.data.hold_batch) return std::make_unique<HeldBatch>(std::move(source));
-  return source;
+  return std::make_unique<PretrainDataset>(std::move(list), config);
 }
 
 }  // namespace grimace

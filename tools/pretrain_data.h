@@ -11,7 +11,6 @@ namespace grimace {
 
 ListFile training_list(const Recipe& recipe);
 ClipConfig clip_config(const Recipe& recipe, const ListFile& list);
-// Batches as the recipe asks for them; with data.hold_batch the first one again and again.
 std::unique_ptr<BatchSource> training_batches(const Recipe& recipe, ListFile list);
 
 }  // namespace grimace

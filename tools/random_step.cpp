@@ -1,5 +1,7 @@
 #include "tools/random_step.h"
 
+#include <algorithm>
+
 #include "ir/philox.h"
 #include "models/parameters.h"
 #include "tools/recipe_model.h"
@@ -33,10 +35,18 @@ Tensor some_labels(const Recipe& recipe, const Shape& shape) {
   return Tensor::from<int32_t>(shape, labels);
 }
 
+// Every class as likely as the others.
+Tensor even_targets(const Shape& shape) {
+  Tensor targets(DType::f32, shape);
+  std::ranges::fill(targets.as<float>(), 1.0f / static_cast<float>(shape[1]));
+  return targets;
+}
+
 Tensor random_input(const Recipe& recipe, const Value& input) {
   if (input.name() == "video") return random_video(input.shape());
   if (input.name() == "mask") return random_masks(recipe, input.shape());
   if (input.name() == "labels") return some_labels(recipe, input.shape());
+  if (input.name() == "targets") return even_targets(input.shape());
   for (const auto& [name, value] : {std::pair{"lr", 1e-4f},
                                     {"weight_decay", 0.05f},
                                     {"random.seed", 0.0f},

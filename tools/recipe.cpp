@@ -53,12 +53,20 @@ const Preset& find_preset(std::string_view name) {
   return *found;
 }
 
-void apply(const Preset& preset, Recipe::Model& model) {
+void apply(const Preset& preset, Recipe& recipe) {
+  Recipe::Model& model = recipe.model;
   model.name = preset.name;
   model.attn_type = preset.attn_type;
   model.embed_dim = preset.embed_dim;
   model.heads = preset.heads;
   model.encoder_depth = preset.encoder_depth;
+  if (!preset.classifier) return;
+  // The published fine-tuning, spec 7.3.
+  model.drop_path = 0.1;
+  recipe.optim.lr = 1e-3;
+  recipe.optim.min_lr = 1e-6;
+  recipe.optim.betas = {0.9, 0.999};
+  recipe.optim.layer_decay = 0.75;
 }
 
 // The published proportion, 5 of 100 epochs, for a run of any length.
@@ -87,7 +95,7 @@ ResolvedRecipe Settings::resolve() const {
   const auto has = [&](const char* key) { return values_.contains(&find_key(key, "recipe")); };
   for (const auto& [key, value] : values_) set_value(*key, recipe, value);
   const Preset& preset = find_preset(recipe.model.name);
-  apply(preset, recipe.model);
+  apply(preset, recipe);
   for (const auto& [key, value] : values_) set_value(*key, recipe, value);
   if (!has("optim.warmup_epochs") && !has("optim.warmup_steps")) scale_warmup(recipe.optim);
   if (preset.depth_is_fixed && recipe.model.encoder_depth != preset.encoder_depth) {
@@ -111,7 +119,7 @@ bool is_classifier(std::string_view model_name) {
 
 Recipe recipe_for_model(const std::string& model_name) {
   Recipe recipe;
-  apply(find_preset(model_name), recipe.model);
+  apply(find_preset(model_name), recipe);
   return recipe;
 }
 

@@ -1,5 +1,6 @@
-// A recipe: every setting of a pre-training run as plain fields whose defaults are the published
-// recipe (spec section 6), and the ways to fill it: a TOML file, --set a.b=c, command-line flags.
+// A recipe: every setting of a training run as plain fields whose defaults are the published
+// pre-training (spec 6) or, where the model is a classifier, the published fine-tuning (spec 7.3);
+// and the ways to fill it: a TOML file, --set a.b=c, command-line flags.
 // The names, limits and meanings of the fields are the table in recipe_keys.cpp.
 #pragma once
 
@@ -32,6 +33,8 @@ struct Recipe {
     double drop_path = 0;
     double init_values = 0;
     std::string decoder_visible_order = "reference";  // or raster; spec section 4.3
+    int64_t classes = 0;                              // of a classifier; 0: as many as are named
+    std::string classify_token = "region";            // or org, all; spec 2.9
     bool operator==(const Model&) const = default;
   } model;
 
@@ -57,8 +60,24 @@ struct Recipe {
     bool no_augmentation = false;
     bool hold_batch = false;
     double max_bad = 0.05;
+    // Fine-tuning and evaluation alone.
+    std::string val = {};
+    std::vector<std::string> classes = {};  // names in the order of their numbers
+    int64_t test_num_segment = 2, test_num_crop = 2;
     bool operator==(const Data&) const = default;
   } data;
+
+  struct Augment {                               // fine-tuning alone; spec 7.3, 8.3, 8.4
+    std::string aa = "rand-m7-n4-mstd0.5-inc1";  // or none
+    std::array<double, 2> crop_area = {0.08, 1};
+    double flip = 0.5;
+    double reprob = 0.25;
+    int64_t recount = 1;
+    int64_t num_sample = 1;
+    double mixup = 0.8, cutmix = 1, mixup_prob = 1, mixup_switch_prob = 0.5;
+    double smoothing = 0.1;
+    bool operator==(const Augment&) const = default;
+  } augment;
 
   struct Optim {
     std::string name = "adamw";
@@ -67,7 +86,10 @@ struct Recipe {
     double eps = 1e-8;
     double weight_decay = 0.05;
     std::optional<double> weight_decay_end = {};  // unset: constant weight decay
+    double layer_decay = 1;                       // fine-tuning alone; spec 7.4
     std::optional<double> clip_grad = {};
+    bool model_ema = false;
+    double model_ema_decay = 0.9999;
     double warmup_epochs = 5;
     int64_t warmup_steps = 0;  // used instead of warmup_epochs when positive
     int64_t batch_size = 32, accumulate = 1;
@@ -76,12 +98,14 @@ struct Recipe {
   } optim;
 
   struct Run {
+    std::string init = {};  // weights to start from
     std::string out = {}, log_dir = {};
     int64_t seed = 0;
     std::string precision = "f32", backend = "cpu";
     int64_t threads = 0;
     int64_t save_every_epochs = 10, save_every_steps = 0, keep_last = 3;
     std::string resume = "auto";  // auto, none, or a run folder or checkpoint
+    std::string val_metric = "acc1";
     std::string progress = "auto";
     bool operator==(const Run&) const = default;
   } run;
@@ -91,7 +115,7 @@ struct Recipe {
 
 // One setting's value; which alternative is the type of the field it is for.
 using SettingValue = std::variant<bool, int64_t, double, std::optional<double>, std::string,
-                                  Recipe::Size3, std::array<double, 2>>;
+                                  Recipe::Size3, std::array<double, 2>, std::vector<std::string>>;
 struct Key;
 
 struct ResolvedRecipe {

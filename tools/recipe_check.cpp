@@ -58,6 +58,11 @@ void validate_optim(const Recipe::Optim& o) {
 
 void validate(const Recipe& recipe) {
   validate_model(recipe.model);
+  const Recipe::Data& data = recipe.data;
+  check(data.classes.empty() || recipe.model.classes == 0 ||
+            recipe.model.classes == std::ssize(data.classes),
+        "data.classes names ", data.classes.size(),
+        " classes but model.classes = ", recipe.model.classes);
   if (!is_classifier(recipe.model.name)) {
     MaskGenerator{mask_config(recipe)};  // its constructor checks
     validate_target(recipe);

@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view intro = R"(# Settings and flags
 
-Every setting of `grimace pretrain`. Give one in a recipe file (`--config recipe.toml`), by its
+Every setting of `grimace pretrain` and `grimace finetune`. Give one in a recipe file (`--config recipe.toml`), by its
 flag, or with `--set key=value`; where several name the same key, `--set` wins over a flag and a
 flag over the file. The flags of the authors' program are accepted under their own names,
 with dashes or underscores. A switch may come bare (`--lg_no_second`) or with `true`, `false`, `1`
@@ -39,6 +39,23 @@ std::string row(const Key& key) {
   return text + "\n";
 }
 
+// What the published fine-tuning sets otherwise than the published pre-training.
+std::string classifier_defaults() {
+  const std::string name = "mae-dfer-classifier";
+  std::string text =
+      "\n## Defaults of a classifier\n\n`grimace finetune` trains `" + name +
+      "`, or with `--init` a classifier around the encoder found there; "
+      "`augment` and `model.classes` play a part for classifiers alone, `mask`, `target` and the "
+      "decoder for the others. Where the model is a classifier, these defaults are other ones:\n\n"
+      "| Key | Default |\n|---|---|\n";
+  for (const Key& key : recipe_keys()) {
+    const SettingValue value = get_value(key, recipe_for_model(name));
+    if (key.name != "model.name" && value != get_value(key, Recipe()))
+      text += "| `" + key.name + "` | `" + value_to_toml(value) + "` |\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string flags_markdown() {
@@ -53,6 +70,7 @@ std::string flags_markdown() {
     }
     text += row(key);
   }
+  text += classifier_defaults();
   text +=
       "\n## Model names\n\n| Name | Encoder | Width | Heads | Blocks | Use "
       "|\n|---|---|---|---|---|---|\n";

@@ -30,8 +30,8 @@ class DashesOnly : public CLI::Formatter {
   }
 };
 
-std::string help_text(const Key& key) {
-  const std::string standard = value_to_toml(get_value(key, Recipe()));
+std::string help_text(const Key& key, const Recipe& defaults) {
+  const std::string standard = value_to_toml(get_value(key, defaults));
   return standard == "\"\"" ? key.meaning : key.meaning + " (default " + standard + ")";
 }
 
@@ -60,7 +60,7 @@ std::string text_of(const std::string& given, const std::string& on, const std::
 
 }  // namespace
 
-RecipeFlags::RecipeFlags(CLI::App& command) {
+RecipeFlags::RecipeFlags(CLI::App& command, const Recipe& defaults) {
   command.formatter(std::make_shared<DashesOnly>());
   command.add_option("--config", config_, "recipe file (TOML)");
   command.add_option("--set", pairs_, "override one recipe key: --set model.encoder_depth=8")
@@ -71,7 +71,7 @@ RecipeFlags::RecipeFlags(CLI::App& command) {
     const auto add = [&](const std::string& flag_names, const std::string& on,
                          const std::string& off) {
       CLI::Option* option =
-          command.add_option(flag_names)->description(help_text(key))->group("Recipe");
+          command.add_option(flag_names)->description(help_text(key, defaults))->group("Recipe");
       const int most = static_cast<int>(list_length(key));
       option->expected(on.empty() ? 1 : 0, most)->type_name("");
       bound_.push_back({option, key.name, on, off});

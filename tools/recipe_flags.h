@@ -16,8 +16,9 @@ namespace grimace {
 
 class RecipeFlags {
  public:
-  // Adds the options to a command; the object must outlive the parse.
-  explicit RecipeFlags(CLI::App& command);
+  // Adds the options to a command, whose help names these defaults; the object must outlive the
+  // parse.
+  explicit RecipeFlags(CLI::App& command, const Recipe& defaults = {});
   RecipeFlags(const RecipeFlags&) = delete;
   RecipeFlags& operator=(const RecipeFlags&) = delete;
 

@@ -58,6 +58,12 @@ std::vector<Key> model_keys() {
       {KEY(model.decoder_visible_order),
        .meaning = "decoder positions of visible tokens: as published (reference) or consistent",
        .choices = {"reference", "raster"}},
+      {KEY(model.classes),
+       .meaning = "classes of a classifier; 0 = those of data.classes or the list", .min = 0,
+       .max = 1000, .authors = {{"nb_classes"}}},
+      {KEY(model.classify_token),
+       .meaning = "tokens a classifier averages: representatives (region), local (org) or both",
+       .choices = {"region", "org", "all"}, .authors = {{"lg_classify_token_type"}}},
   };
 }
 
@@ -104,6 +110,41 @@ std::vector<Key> data_keys() {
        .meaning = "train on the first batch again and again, to see that the model can learn it"},
       {KEY(data.max_bad), .meaning = "largest fraction of unreadable clips to go on with", .min = 0,
        .max = 1, .flags = {{"max_bad"}}, .changes_result = false},
+      {KEY(data.val), .meaning = "list of labelled clips to validate on after every epoch",
+       .flags = {{"val"}}, .changes_result = false},
+      {KEY(data.classes),
+       .meaning =
+           "names of the classes, in the order of their numbers; empty = as the list has them",
+       .flags = {{"classes"}}},
+      {KEY(data.test_num_segment), .meaning = "temporal segments of a clip that are evaluated",
+       .min = 1, .max = 100, .authors = {{"test_num_segment"}}, .changes_result = false},
+      {KEY(data.test_num_crop), .meaning = "crops of each segment that are evaluated", .min = 1,
+       .max = 100, .authors = {{"test_num_crop"}}, .changes_result = false},
+  };
+}
+
+std::vector<Key> augment_keys() {
+  return {
+      {KEY(augment.aa), .meaning = "RandAugment of fine-tuning, or none", .authors = {{"aa"}}},
+      {KEY(augment.crop_area), .meaning = "fraction of a frame that the random crop keeps",
+       .min = 1e-3, .max = 1},
+      {KEY(augment.flip), .meaning = "probability of the mirror image", .min = 0, .max = 1},
+      {KEY(augment.reprob), .meaning = "probability of random erasing", .min = 0, .max = 1,
+       .authors = {{"reprob"}}},
+      {KEY(augment.recount), .meaning = "boxes that are erased", .min = 1, .max = 100,
+       .authors = {{"recount"}}},
+      {KEY(augment.num_sample), .meaning = "versions of each clip in a batch", .min = 1, .max = 64,
+       .authors = {{"num_sample"}}},
+      {KEY(augment.mixup), .meaning = "alpha of mixup; 0 = off", .min = 0, .max = 100,
+       .authors = {{"mixup"}}},
+      {KEY(augment.cutmix), .meaning = "alpha of CutMix; 0 = off", .min = 0, .max = 100,
+       .authors = {{"cutmix"}}},
+      {KEY(augment.mixup_prob), .meaning = "probability of mixing a batch", .min = 0, .max = 1,
+       .authors = {{"mixup_prob"}}},
+      {KEY(augment.mixup_switch_prob), .meaning = "probability of CutMix where both are on",
+       .min = 0, .max = 1, .authors = {{"mixup_switch_prob"}}},
+      {KEY(augment.smoothing), .meaning = "label smoothing", .min = 0, .max = 0.999,
+       .authors = {{"smoothing"}}},
   };
 }
 
@@ -123,8 +164,15 @@ std::vector<Key> optim_keys() {
       {KEY(optim.weight_decay_end),
        .meaning = "weight decay at the end, by cosine; none = constant", .min = 0, .max = 10,
        .authors = {{"weight_decay_end"}}},
+      {KEY(optim.layer_decay),
+       .meaning = "fine-tuning: rate of a layer over that of the next; 1 = all learn alike",
+       .min = 1e-6, .max = 1, .authors = {{"layer_decay"}}},
       {KEY(optim.clip_grad), .meaning = "largest gradient norm; none = no clipping", .min = 1e-12,
        .max = 1e12, .authors = {{"clip_grad"}}},
+      {KEY(optim.model_ema), .meaning = "keep an exponential moving average of the parameters",
+       .authors = {{"model_ema"}}},
+      {KEY(optim.model_ema_decay), .meaning = "share of the average that a step keeps", .min = 0,
+       .max = 1, .authors = {{"model_ema_decay"}}},
       {KEY(optim.warmup_epochs),
        .meaning = "linear warm-up from 0; a twentieth of the run where no warm-up is given",
        .unit = "epochs", .min = 0, .max = 1e6, .authors = {{"warmup_epochs"}}},
@@ -143,6 +191,8 @@ std::vector<Key> optim_keys() {
 
 std::vector<Key> run_keys() {
   return {
+      {KEY(run.init), .meaning = "weights to start from: run folder, checkpoint or .pth file",
+       .flags = {{"init"}}, .authors = {{"finetune"}}},
       {KEY(run.out), .meaning = "run folder: checkpoints, metrics.jsonl, recipe",
        .flags = {{"out"}}, .authors = {{"output_dir"}}, .changes_result = false},
       {KEY(run.log_dir), .meaning = "folder of metrics.jsonl; empty = the run folder",
@@ -168,6 +218,9 @@ std::vector<Key> run_keys() {
        .flags = {},
        .authors = {{"resume"}, {"auto_resume", "auto", "none"}, {"no_auto_resume", "none", "auto"}},
        .changes_result = false},
+      {KEY(run.val_metric), .meaning = "what decides which epoch is kept as the best",
+       .choices = {"acc1", "acc5", "uar", "war", "micro_f1", "macro_f1", "weighted_f1"},
+       .authors = {{"val_metric"}}, .changes_result = false},
       {KEY(run.progress), .meaning = "how progress is shown; auto = bar on a terminal, else plain",
        .choices = {"auto", "bar", "plain", "json"}, .flags = {{"progress"}},
        .changes_result = false},
@@ -177,8 +230,8 @@ std::vector<Key> run_keys() {
 
 std::vector<Key> all_keys() {
   std::vector<Key> keys;
-  for (const auto& group :
-       {model_keys(), mask_and_target_keys(), data_keys(), optim_keys(), run_keys()})
+  for (const auto& group : {model_keys(), mask_and_target_keys(), data_keys(), augment_keys(),
+                            optim_keys(), run_keys()})
     keys.insert(keys.end(), group.begin(), group.end());
   return keys;
 }

@@ -10,7 +10,7 @@ namespace grimace {
 
 // Where a key's value lives in a recipe; the type decides what values it takes.
 using Slot = std::variant<bool*, int64_t*, double*, std::optional<double>*, std::string*,
-                          Recipe::Size3*, std::array<double, 2>*>;
+                          Recipe::Size3*, std::array<double, 2>*, std::vector<std::string>*>;
 
 // A command-line flag, written here with underscores; dashes are accepted as well. A flag with
 // `on` may come bare or with true/1 (stands for `on`) or false/0 (stands for `off`); any other

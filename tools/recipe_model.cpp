@@ -14,6 +14,11 @@ std::array<int, 3> ints(const Recipe::Size3& size) {
   return {static_cast<int>(size[0]), static_cast<int>(size[1]), static_cast<int>(size[2])};
 }
 
+PoolTokens pool_from(const std::string& name) {
+  if (name == "org") return PoolTokens::org;
+  return name == "all" ? PoolTokens::all : PoolTokens::region;
+}
+
 }  // namespace
 
 ModelConfig model_config(const Recipe& recipe) {
@@ -43,7 +48,8 @@ ModelConfig model_config(const Recipe& recipe) {
   c.decoder_depth = m.decoder_depth;
   c.visible_order =
       m.decoder_visible_order == "raster" ? VisibleOrder::raster : VisibleOrder::reference;
-  if (c.encoder == Encoder::joint) c.pool = PoolTokens::org;
+  if (m.classes > 0) c.classes = m.classes;
+  c.pool = c.encoder == Encoder::joint ? PoolTokens::org : pool_from(m.classify_token);
   return c;
 }
 
@@ -64,9 +70,19 @@ MaskConfig mask_config(const Recipe& recipe) {
   return mask;
 }
 
+MixupConfig mixup_config(const Recipe& recipe) {
+  const Recipe::Augment& a = recipe.augment;
+  return {a.mixup, a.cutmix, a.mixup_prob, a.mixup_switch_prob, a.smoothing};
+}
+
 TrainStepOptions train_step_options(const Recipe& recipe) {
-  return {recipe.optim.betas[0], recipe.optim.betas[1], recipe.optim.eps, recipe.optim.clip_grad,
-          static_cast<int>(recipe.optim.accumulate)};
+  const Recipe::Optim& o = recipe.optim;
+  return {o.betas[0],
+          o.betas[1],
+          o.eps,
+          o.clip_grad,
+          static_cast<int>(o.accumulate),
+          o.model_ema ? std::optional(o.model_ema_decay) : std::nullopt};
 }
 
 Schedule schedule(const Recipe& recipe, int64_t batches_per_epoch) {
@@ -95,8 +111,12 @@ std::unique_ptr<Graph> forward_graph(const Recipe& recipe, int64_t batch, bool t
   Builder b(*graph);
   const ModelConfig config = model_config(recipe);
   if (is_classifier(recipe.model.name)) {
-    const ClassifierModel model =
-        build_classifier(b, config, {.batch = batch, .training = training, .with_loss = training});
+    const ClassifierModel model = build_classifier(b, config,
+                                                   {.batch = batch,
+                                                    .training = training,
+                                                    .with_loss = training,
+                                                    .soft_targets = mixup_config(recipe).active(),
+                                                    .label_smoothing = recipe.augment.smoothing});
     b.output("logits", model.logits);
     b.output("feature", model.feature);
     if (training) b.output("loss", model.loss);
@@ -114,23 +134,32 @@ std::unique_ptr<Graph> forward_graph(const Recipe& recipe, int64_t batch, bool t
 }
 
 std::unique_ptr<Graph> loss_graph(const Recipe& recipe) {
-  auto graph = forward_graph(recipe, recipe.optim.batch_size, true);
+  const int64_t versions = is_classifier(recipe.model.name) ? recipe.augment.num_sample : 1;
+  auto graph = forward_graph(recipe, recipe.optim.batch_size * versions, true);
   const Value loss = graph->find_output("loss");
   graph->clear_outputs();  // a step reports its loss; predictions would only be kept for nobody
   graph->add_output(kForwardLoss, loss);
   return graph;
 }
 
+std::map<std::string, ParamRule> param_rules(const Recipe& recipe, const Graph& graph) {
+  const bool classifier = is_classifier(recipe.model.name);
+  const ParamGroupRules groups{.mode = classifier ? GroupMode::finetune : GroupMode::pretrain,
+                               .layer_decay = recipe.optim.layer_decay,
+                               .depth = recipe.model.encoder_depth};
+  std::map<std::string, ParamRule> rules;
+  for (const Value& param : graph.inputs(Role::param)) {
+    const ParamGroup group = param_group(param.name(), param.shape(), groups);
+    rules[param.name()] = {group.weight_decay > 0.0, group.lr_scale};
+  }
+  return rules;
+}
+
 void add_train_step(Graph& graph, const Recipe& recipe) {
   const Value loss = graph.find_output(kForwardLoss);
   graph.clear_outputs();
-  std::map<std::string, ParamRule> rules;
-  for (const Value& param : graph.inputs(Role::param)) {
-    const ParamGroup group = param_group(param.name(), param.shape(), {});
-    rules[param.name()] = {group.weight_decay > 0.0, group.lr_scale};
-  }
   Builder b(graph);
-  add_train_step(b, loss, rules, train_step_options(recipe));
+  add_train_step(b, loss, param_rules(recipe, graph), train_step_options(recipe));
 }
 
 std::unique_ptr<Graph> training_graph(const Recipe& recipe) {

@@ -43,6 +43,15 @@ bool read(const toml::node& node, std::array<T, N>& list) {
   return true;
 }
 
+bool read(const toml::node& node, std::vector<std::string>& names) {
+  const toml::array* items = node.as_array();
+  if (items == nullptr) return false;
+  names.resize(items->size());
+  for (size_t i = 0; i < items->size(); ++i)
+    if (!read((*items)[i], names[i])) return false;
+  return true;
+}
+
 // "string", "array (integer, integer)"
 std::string describe(const toml::node& node) {
   if (!node.is_array()) return cat(node.type());

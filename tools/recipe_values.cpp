@@ -95,6 +95,23 @@ bool read(std::string_view text, std::array<T, N>& list) {
   return true;
 }
 
+// Names between commas, perhaps in brackets; blanks around a name are not part of it.
+bool read(std::string_view text, std::vector<std::string>& names) {
+  names.clear();
+  if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  if (text.empty()) return true;
+  for (size_t start = 0; start <= text.size();) {
+    const size_t end = std::min(text.find(',', start), text.size());
+    const std::string_view part = text.substr(start, end - start);
+    const size_t first = std::min(part.find_first_not_of(' '), part.size());
+    const size_t last = part.find_last_not_of(' ') + 1;
+    if (first >= last || !is_toml_text(names.emplace_back(part.substr(first, last - first))))
+      return false;
+    start = end + 1;
+  }
+  return true;
+}
+
 }  // namespace
 
 SettingValue value_from_text(const Key& key, std::string_view text, const std::string& where) {
@@ -154,6 +171,10 @@ std::string value_to_toml(const SettingValue& value) {
           return toml_string(v);
         } else if constexpr (std::is_same_v<T, std::optional<double>>) {
           return v ? shortest(*v) : toml_string("none");
+        } else if constexpr (std::is_same_v<T, std::vector<std::string>>) {
+          std::string text;
+          for (const std::string& name : v) text += (text.empty() ? "" : ", ") + toml_string(name);
+          return "[" + text + "]";
         } else if constexpr (is_list<T>) {
           std::string text;
           for (const auto element : v) text += (text.empty() ? "[" : ", ") + element_text(element);
@@ -174,6 +195,7 @@ std::string type_name(const Key& key) {
     std::string operator()(std::string*) { return "text (UTF-8)"; }
     std::string operator()(Recipe::Size3*) { return "3 integers"; }
     std::string operator()(std::array<double, 2>*) { return "2 numbers"; }
+    std::string operator()(std::vector<std::string>*) { return "names with commas between"; }
   };
   Recipe scratch;
   return std::visit(Name(), key.slot(scratch));

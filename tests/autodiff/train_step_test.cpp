@@ -223,6 +223,24 @@ TEST(TrainStep, skips_a_batch_that_is_not_finite_and_goes_on) {
   }
 }
 
+TEST(TrainStep, averages_the_parameters_after_each_update_and_not_after_a_skipped_one) {
+  const auto step = least_squares(8, {.ema_decay = 0.9});
+  set_rates(*step, 0.05, 0.1);
+  double average = 0.25;
+  step->write("ema.weight",
+              Tensor::from<double>({kTargets, kFeatures}, std::vector<double>(6, average)).view());
+  for (uint64_t i = 0; i < 3; ++i) {
+    const Batch batch = draw_batch(8, i);
+    run(*step, batch.x, batch.y);
+    average = 0.9 * average + 0.1 * number(*step, "weight");
+    EXPECT_NEAR(number(*step, "ema.weight"), average, 1e-15);
+  }
+  Batch bad = draw_batch(8, 4);
+  bad.x.as<double>()[0] = std::numeric_limits<double>::infinity();
+  run(*step, bad.x, bad.y);
+  EXPECT_NEAR(number(*step, "ema.weight"), average, 1e-15);
+}
+
 std::string error_of_rules(const std::map<std::string, ParamRule>& rules, bool with_param) {
   Graph graph;
   Builder b(graph);

@@ -123,5 +123,26 @@ TEST(Classifier, takes_the_cross_entropy_against_smoothed_labels) {
   }
 }
 
+TEST(Classifier, takes_the_cross_entropy_against_soft_targets_as_they_are) {
+  Trial trial;
+  const ClassifierModel model = build_classifier(
+      trial.b, tiny_config(),
+      {.batch = kBatch, .with_loss = true, .soft_targets = true, .label_smoothing = 0.1});
+  trial.b.output("logits", model.logits);
+  trial.b.output("loss", model.loss);
+  EXPECT_FALSE(trial.graph.find_input("labels"));
+  const Numbers targets{0.2, 0.3, 0.5, 1.0, 0.0, 0.0};
+  trial.set("targets", targets);
+  const auto result = trial.run();
+  double loss = 0.0;
+  for (size_t clip = 0; clip < kBatch; ++clip) {
+    const double* z = &result.at("logits")[clip * kClasses];
+    const double log_sum = std::log(std::exp(z[0]) + std::exp(z[1]) + std::exp(z[2]));
+    for (size_t k = 0; k < kClasses; ++k)
+      loss -= targets[clip * kClasses + k] * (z[k] - log_sum) / kBatch;
+  }
+  EXPECT_NEAR(result.at("loss").at(0), loss, 1e-12);
+}
+
 }  // namespace
 }  // namespace grimace::testing

@@ -50,9 +50,9 @@ TEST(Metrics, lines_are_appended_at_once) {
   const testing::ScratchDir dir;
   MetricsWriter writer(dir / "m.jsonl", 0);
   EXPECT_EQ(content(dir / "m.jsonl"), "");
-  writer.append(at(0));
+  writer.append(to_json(at(0)));
   EXPECT_EQ(content(dir / "m.jsonl"), lines(1));
-  writer.append(at(1));
+  writer.append(to_json(at(1)));
   EXPECT_EQ(content(dir / "m.jsonl"), lines(2));
 }
 
@@ -61,7 +61,7 @@ TEST(Metrics, a_resumed_run_drops_the_steps_it_does_again) {
   std::ofstream(dir / "m.jsonl") << lines(7);
   MetricsWriter writer(dir / "m.jsonl", 4);
   EXPECT_EQ(content(dir / "m.jsonl"), lines(4));
-  writer.append(at(4));
+  writer.append(to_json(at(4)));
   EXPECT_EQ(content(dir / "m.jsonl"), lines(5));
 }
 

@@ -116,6 +116,7 @@ TEST(Recipe, EveryKeyReachesItsOwnFieldFromItsPrintedText) {
           if constexpr (std::is_same_v<T, std::string>) *slot += "x";
           if constexpr (std::is_same_v<T, Recipe::Size3>) *slot = {4, 6, 7};
           if constexpr (std::is_same_v<T, std::array<double, 2>>) *slot = {0.5, 0.25};
+          if constexpr (std::is_same_v<T, std::vector<std::string>>) *slot = {"a", "b c"};
         },
         key.slot(changed));
     if (!key.choices.empty()) set_value(key, changed, key.choices.back());

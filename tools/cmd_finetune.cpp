@@ -1,0 +1,95 @@
+// grimace finetune: trains a classifier on a list of labelled clips, from scratch or from a
+// pre-trained encoder (spec 7).
+#include <CLI/CLI.hpp>
+
+#include "tools/commands.h"
+#include "tools/finetune_data.h"
+#include "tools/model_source.h"
+#include "tools/recipe_keys.h"
+#include "tools/recipe_model.h"
+#include "tools/training_run.h"
+#include "tools/validation.h"
+
+namespace grimace {
+namespace {
+
+constexpr const char* kModel = "mae-dfer-classifier";  // where neither flags nor --init choose
+
+// Settings that a classifier does not take from the run that pre-trained its encoder.
+bool is_own_setting(const std::string& key) {
+  return key == "model.name" || key == "model.drop_path" || key == "model.classes" ||
+         key == "model.classify_token";
+}
+
+// A classifier around the encoder in `init`.
+Settings architecture_of(const std::string& init) {
+  std::error_code ignored;
+  check(std::filesystem::exists(init, ignored), "--init ", init, ": no such file or folder");
+  const ModelSource source = open_model_source(init);
+  check(source.kind == ModelSource::Kind::checkpoint, "--init ", init, ": holds no weights");
+  const Recipe recipe = source.recipe("", {});
+  std::string toml =
+      cat("[model]\nname = \"", recipe.model.attn_type == "joint" ? "videomae" : "mae-dfer",
+          "-classifier\"\n");
+  const std::string group = "model.";
+  for (const Key& key : recipe_keys())
+    if (key.name.starts_with(group) && !is_own_setting(key.name))
+      toml +=
+          cat(key.name.substr(group.size()), " = ", value_to_toml(get_value(key, recipe)), "\n");
+  Settings settings;
+  settings.read_toml(toml, init);
+  return settings;
+}
+
+// Flags and --config come after what --init says.
+Recipe finetune_recipe(const TrainingFlags& flags) {
+  Settings base;
+  base.set("model.name", kModel, "finetune");
+  const std::string init = flags.resolve(base).run.init;
+  Recipe recipe = flags.resolve(init.empty() ? base : architecture_of(init));
+  check(is_classifier(recipe.model.name), "model.name: '", recipe.model.name,
+        "' is a pre-training model; finetune takes mae-dfer-classifier or videomae-classifier");
+  flags.require(recipe, "finetune");
+  return recipe;
+}
+
+// From now on the recipe names its classes, so that the run folder tells what the answers mean.
+void take_classes(Recipe& recipe, const LabelledClips& clips) {
+  const std::string where = clips.list.file.string();
+  check(clips.classes.size() >= 2, where, ": all clips are of one class, '", clips.classes.front(),
+        "'; nothing can be told apart");
+  check(clips.classes.size() <= 1000, where, ": ", clips.classes.size(),
+        " classes; a classifier has at most 1000");
+  recipe.data.classes = clips.classes;
+  recipe.model.classes = std::ssize(clips.classes);
+  for (const std::string& name : clips.classes)
+    check(is_toml_text(name), where, ": the class name '", name, "' is not UTF-8");
+}
+
+int run(const TrainingFlags& flags) {
+  TrainingJob job{.recipe = finetune_recipe(flags)};
+  LabelledClips clips = labelled_clips(job.recipe, job.recipe.data.list);
+  take_classes(job.recipe, clips);
+  job.list = clips.list;
+  job.clip = clip_check_config(job.recipe);
+  job.batches = finetune_batches(job.recipe, std::move(clips));
+  if (!job.recipe.data.val.empty()) {
+    auto validation =
+        std::make_shared<Validation>(job.recipe, labelled_clips(job.recipe, job.recipe.data.val));
+    job.epoch_done = [validation](Trainer& trainer, const Executable& trained, int64_t epoch) {
+      validation->after_epoch(trainer, trained, epoch);
+    };
+  }
+  return run_training(std::move(job), flags);
+}
+
+}  // namespace
+
+void add_finetune(CLI::App& app, Action& action) {
+  CLI::App* command =
+      app.add_subcommand("finetune", "Train a classifier of expressions on labelled clips");
+  auto flags = std::make_shared<TrainingFlags>(*command, kModel);
+  command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
+}
+
+}  // namespace grimace
