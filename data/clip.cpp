@@ -21,7 +21,7 @@ PixelTable make_pixel_table() {
   PixelTable table{};
   for (size_t c = 0; c < 3; ++c)
     for (size_t v = 0; v < 256; ++v)
-      table[c][v] = (static_cast<float>(v) / 255.0f - kPixelMean[c]) / kPixelStd[c];
+      table[c][v] = (static_cast<float>(v) / 255.0f - kPixelMean<float>[c]) / kPixelStd<float>[c];
   return table;
 }
 

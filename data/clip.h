@@ -2,7 +2,6 @@
 // Source: spec 8.2, in its order. All randomness comes from the stream passed in.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -12,6 +11,7 @@
 #include "data/frame_source.h"
 #include "data/resize.h"
 #include "ir/philox.h"
+#include "ir/pixels.h"
 
 namespace grimace {
 
@@ -23,10 +23,6 @@ struct ClipConfig {
   bool augment = true;     // the multi-scale crop; without it the whole frame is resized
   bool voxceleb2 = false;  // first cut VoxCeleb2's fixed face box out of its 224x224 frames
 };
-
-// Per colour, for pixels scaled to [0, 1].
-constexpr std::array<float, 3> kPixelMean{0.485f, 0.456f, 0.406f};
-constexpr std::array<float, 3> kPixelStd{0.229f, 0.224f, 0.225f};
 
 // Spreads one image over three colour planes, normalised; planes are `plane_stride` floats apart.
 void normalise(const Image& image, float* out, int64_t plane_stride);

@@ -128,7 +128,7 @@ Reconstruction reconstruct_clip(std::span<const float> video, int frames, int he
   PlanarVideo original{frames, height, width, std::vector<float>(video.size())};
   for_each_value(original, [&](int c, int f, int y, int x) {
     const size_t i = original.index(c, f, y, x);
-    original.values[i] = video[i] * kPixelStd[c] + kPixelMean[c];
+    original.values[i] = video[i] * kPixelStd<float>[c] + kPixelMean<float>[c];
   });
   const CubeStatistics stats = cube_statistics(original, grid, options.normalised);
   Reconstruction clip{original, original, original};

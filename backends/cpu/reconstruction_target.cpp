@@ -8,12 +8,11 @@
 #include "backends/cpu/lanes.h"
 #include "backends/cpu/parallel.h"
 #include "ir/ops/rows.h"
+#include "ir/pixels.h"
 
 namespace grimace::cpu {
 namespace {
 
-constexpr float kMean[3] = {0.485f, 0.456f, 0.406f};
-constexpr float kStd[3] = {0.229f, 0.224f, 0.225f};
 constexpr float kSigmaEps = 1e-6f;
 
 struct Target {
@@ -27,13 +26,15 @@ struct Target {
   int64_t pixels() const { return tubelet * frame(); }
 
   // One channel of the cube whose first pixel is at `from`, in [0,1].
-  void read(const float* from, int channel, float* x) const {
+  void read(const float* from, size_t channel, float* x) const {
+    const float mean = kPixelMean<float>[channel];
+    const float deviation = kPixelStd<float>[channel];
     for (int64_t t = 0; t < tubelet; ++t)
       for (int64_t r = 0; r < patch; ++r) {
         const float* row = from + (t * height + r) * width;
         float* to = x + (t * patch + r) * patch;
 #pragma GCC ivdep
-        for (int64_t c = 0; c < patch; ++c) to[c] = row[c] * kStd[channel] + kMean[channel];
+        for (int64_t c = 0; c < patch; ++c) to[c] = row[c] * deviation + mean;
       }
   }
 
@@ -57,7 +58,7 @@ struct Target {
     const int64_t count = pixels();
     for (int channel = 0; channel < 3; ++channel) {
       float* values = x + channel * count;
-      read(corner + channel * time * height * width, channel, values);
+      read(corner + channel * time * height * width, static_cast<size_t>(channel), values);
       if (normalise) scale(values);
       for (int64_t i = frame(); differences && i < count; i += frame())
 #pragma GCC ivdep

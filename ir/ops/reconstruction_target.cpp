@@ -5,14 +5,13 @@
 #include <array>
 
 #include "ir/ops/elementwise.h"
+#include "ir/pixels.h"
 
 namespace grimace {
 namespace {
 
 using namespace ops;
 
-constexpr std::array<double, 3> kMean{0.485, 0.456, 0.406};
-constexpr std::array<double, 3> kStd{0.229, 0.224, 0.225};
 constexpr double kSigmaEps = 1e-6;
 
 struct Cubes {
@@ -96,7 +95,8 @@ Value frame_differences(Builder& b, Value x, const Cubes& c, int64_t group) {
 std::vector<Value> decompose(Builder& b, const Node& n) {
   const Cubes c = cubes_of(n);
   const DType dtype = n.in(0).dtype;
-  const Value video = n.input(0) * per_channel(b, kStd, dtype) + per_channel(b, kMean, dtype);
+  const Value video = n.input(0) * per_channel(b, kPixelStd<double>, dtype) +
+                      per_channel(b, kPixelMean<double>, dtype);
   const Value split =
       b.reshape(video, {c.batch, 3, c.time, c.frames, c.rows, c.patch, c.columns, c.patch});
   Value x =

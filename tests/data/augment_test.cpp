@@ -129,7 +129,8 @@ TEST(AugmentClip, without_changes_it_normalises_into_colour_frame_row_column) {
     for (size_t t = 0; t < 3; ++t)
       for (size_t i = 0; i < 256; ++i) {
         const float value = static_cast<float>(frames[t].rgb[i * 3 + c]) / 255;
-        ASSERT_NEAR(out[(c * 3 + t) * 256 + i], (value - kPixelMean[c]) / kPixelStd[c], 1e-6);
+        ASSERT_NEAR(out[(c * 3 + t) * 256 + i],
+                    (value - kPixelMean<float>[c]) / kPixelStd<float>[c], 1e-6);
       }
 }
 

@@ -31,7 +31,7 @@ std::vector<float> pixels() {
 std::vector<float> normalised(std::vector<float> video) {
   const size_t plane = video.size() / 3;
   for (size_t i = 0; i < video.size(); ++i)
-    video[i] = (video[i] - kPixelMean[i / plane]) / kPixelStd[i / plane];
+    video[i] = (video[i] - kPixelMean<float>[i / plane]) / kPixelStd<float>[i / plane];
   return video;
 }
 

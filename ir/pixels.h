@@ -1,0 +1,14 @@
+// How pixels in [0,1] are normalised, per colour: the mean and deviation of ImageNet (spec 8.2),
+// for the pipelines that apply them and the target that undoes them.
+#pragma once
+
+#include <array>
+
+namespace grimace {
+
+template <typename T>
+constexpr std::array<T, 3> kPixelMean{T(0.485), T(0.456), T(0.406)};
+template <typename T>
+constexpr std::array<T, 3> kPixelStd{T(0.229), T(0.224), T(0.225)};
+
+}  // namespace grimace
