@@ -12,7 +12,7 @@ constexpr Tolerance kExact{0.0, "elements are moved, compared or rounded once to
 constexpr Tolerance kRounding{1e-7, "one rounding per element"};
 constexpr Tolerance kFunction{1e-6, "a function of one element: a few roundings"};
 constexpr Tolerance kSum{4e-6, "sums of up to 100 terms"};
-constexpr Tolerance kAttention{kSum.value, "sums; in 16 bits the weights are rounded too", 8e-3};
+constexpr Tolerance kAttention{kSum.value, "sums; in 16 bits the weights are rounded too", 4e-3};
 
 InputSpec real(const Shape& shape, double low = -2.0, double high = 2.0) {
   return {{DType::f32, shape}, low, high};

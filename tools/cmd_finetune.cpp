@@ -26,7 +26,8 @@ Settings architecture_of(const std::string& init) {
   std::error_code ignored;
   check(std::filesystem::exists(init, ignored), "--init ", init, ": no such file or folder");
   const ModelSource source = open_model_source(init);
-  check(source.kind == ModelSource::Kind::checkpoint, "--init ", init, ": holds no weights");
+  check(source.kind == ModelSource::Kind::checkpoint, "--init ", init,
+        ": holds no weights; expected a run folder, a .safetensors or a .pth file");
   const Recipe recipe = source.recipe("", {});
   std::string toml =
       cat("[model]\nname = \"", recipe.model.attn_type == "joint" ? "videomae" : "mae-dfer",

@@ -13,8 +13,6 @@
 namespace grimace::cpu {
 namespace {
 
-constexpr float kSigmaEps = 1e-6f;
-
 struct Target {
   const float* video;  // [B,3,T,H,W]
   float* y;
@@ -48,7 +46,8 @@ struct Target {
     const float mean = lane_sum(count, [x](int64_t i) { return x[i]; }) / static_cast<float>(count);
     const float squares =
         lane_sum(count, [x, mean](int64_t i) { return (x[i] - mean) * (x[i] - mean); });
-    const float sigma = std::sqrt(squares / static_cast<float>(count - 1)) + kSigmaEps;
+    const float sigma =
+        std::sqrt(squares / static_cast<float>(count - 1)) + static_cast<float>(kCubeSigmaEps);
 #pragma GCC ivdep
     for (int64_t i = 0; i < count; ++i) x[i] = (x[i] - mean) / sigma;
   }

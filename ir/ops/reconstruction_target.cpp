@@ -12,8 +12,6 @@ namespace {
 
 using namespace ops;
 
-constexpr double kSigmaEps = 1e-6;
-
 struct Cubes {
   int64_t batch, time, rows, columns, frames, patch;  // of the grid; of one cube
   int64_t tokens() const { return time * rows * columns; }
@@ -67,7 +65,7 @@ Value normalise(Builder& b, Value x) {
   const Value centred = shifted - b.reduce_mean(shifted, {2}, true);
   const Value variance =
       b.reduce_sum(centred * centred, {2}, true) / static_cast<double>(x.dim(2) - 1);
-  return centred / (b.sqrt(variance) + kSigmaEps);
+  return centred / (b.sqrt(variance) + kCubeSigmaEps);
 }
 
 // Frames [B,G,g,rest]: the first of each group stays, the others become differences to it.
