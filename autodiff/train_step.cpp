@@ -22,16 +22,6 @@ void accumulate(Builder& b, const std::vector<Value>& params, std::vector<Value>
   }
 }
 
-Value global_norm(Builder& b, const std::vector<Value>& grads) {
-  std::vector<Value> squares;
-  for (const Value& grad : grads) {
-    std::vector<int64_t> axes;
-    for (int axis = 0; axis < grad.shape().rank(); ++axis) axes.push_back(axis);
-    squares.push_back(b.reshape(b.reduce_sum(grad * grad, axes), {1}));
-  }
-  return b.reshape(b.sqrt(b.reduce_sum(b.concat(squares, 0), {0})), {});
-}
-
 // ema <- decay ema + (1 - decay) next, where there was an update.
 void average(Builder& b, Value param, Value next, Value apply, double decay) {
   const Value ema = b.state("ema." + param.name(), param.type());
@@ -53,7 +43,7 @@ void add_train_step(Builder& b, Value loss, const std::map<std::string, ParamRul
                     b.input("last_of_update", {DType::boolean, {}})};
     accumulate(b, params, grads, accumulation, options.accumulate);
   }
-  const Value norm = global_norm(b, grads);
+  const Value norm = b.emit(op_global_norm, grads);
   const Value finite = b.is_finite(norm);
   const Value apply =
       accumulation.last ? b.emit(op_logical_and, {finite, accumulation.last}) : finite;

@@ -324,6 +324,15 @@ void layers(Cases& cases) {
          {real(x), real(x), real(vector), real(Shape(per_row)), positive(Shape(per_row))},
          {},
          kSum});
+    OpCase with_residual = cases.back();
+    with_residual.inputs.push_back(real(x));
+    cases.push_back(std::move(with_residual));
+  }
+  for (const std::vector<Shape>& shapes :
+       {std::vector<Shape>{{7}}, {{3, 5}, {}, {0}, {2, 1, 3}}, {{9, 131}, {600}}}) {
+    std::vector<InputSpec> inputs;
+    for (const Shape& shape : shapes) inputs.push_back(real(shape));
+    cases.push_back({&op_global_norm, std::move(inputs), {}, kSum});
   }
   for (const Shape& x : {Shape{1, 1}, {4, 7}, {0, 3}, {3, 31}})
     cases.push_back({&op_cross_entropy, {real(x), no_gradient(real(x, 0, 1))}, {}, kSum});

@@ -76,6 +76,9 @@ Kernel make_concat(const Node&, const Operands&, const Context&);
 Kernel make_gather_rows(const Node&, const Operands&, const Context&);
 Kernel make_scatter_rows(const Node&, const Operands&, const Context&);
 
+// global_norm.cpp
+Kernel make_global_norm(const Node&, const Operands&, const Context&);
+
 // adamw.cpp: in one sweep, in place or not.
 Kernel make_adamw(const Node&, const Operands&, const Context&);
 

@@ -41,6 +41,7 @@ template <typename D>
 struct Backward {
   const D* dy;
   const float *x, *weight, *mean, *rstd;
+  const float* residual;  // or null
   float* dx;
   int64_t rows, cols;
 
@@ -49,6 +50,7 @@ struct Backward {
     const D* gr = dy + r * cols;
     const auto g = [gr](int64_t c) { return static_cast<float>(gr[c]); };
     const float* xr = x + r * cols;
+    const float* add = residual == nullptr ? nullptr : residual + r * cols;
     float* out = dx + r * cols;
     const float m = mean[r];
     const float s = rstd[r];
@@ -62,7 +64,7 @@ struct Backward {
 #pragma GCC ivdep
     for (int64_t c = 0; c < cols; ++c) {
       const float xhat = (xr[c] - m) * s;
-      out[c] = s * (g(c) * w[c] - mean_g - xhat * mean_gx);
+      out[c] = s * (g(c) * w[c] - mean_g - xhat * mean_gx) + (add != nullptr ? add[c] : 0.0f);
       dweight[c] += g(c) * xhat;
       dbias[c] += g(c);
     }
@@ -99,14 +101,16 @@ Kernel forward(const Node& node, const Operands& operands, const Context& cpu) {
 
 template <typename D>
 Kernel backward(const Node& node, const Operands& operands, const Context& cpu) {
-  const Backward<D> g{.dy = operands.in[0].as<D>().data(),
-                      .x = operands.in[1].as<float>().data(),
-                      .weight = operands.in[2].as<float>().data(),
-                      .mean = operands.in[3].as<float>().data(),
-                      .rstd = operands.in[4].as<float>().data(),
-                      .dx = operands.out[0].as<float>().data(),
-                      .rows = node.in(3).numel(),
-                      .cols = node.in(1).shape[-1]};
+  const Backward<D> g{
+      .dy = operands.in[0].as<D>().data(),
+      .x = operands.in[1].as<float>().data(),
+      .weight = operands.in[2].as<float>().data(),
+      .mean = operands.in[3].as<float>().data(),
+      .rstd = operands.in[4].as<float>().data(),
+      .residual = operands.in.size() == 6 ? operands.in[5].as<float>().data() : nullptr,
+      .dx = operands.out[0].as<float>().data(),
+      .rows = node.in(3).numel(),
+      .cols = node.in(1).shape[-1]};
   const int64_t parts = std::clamp<int64_t>(g.rows / kBlock, 1, kParts);
   // Each part has 4 * cols floats: its sums, then its block. The workspace may still grow.
   cpu.workspace->reserve(parts * 4 * g.cols * size_of(DType::f32));

@@ -1,6 +1,8 @@
-// Gradients of layer_norm. Inputs dy, x, weight, mean, rstd; results dx, dweight, dbias. With
+// Gradients of layer_norm. Inputs dy, x, weight, mean, rstd and, if x is also carried around the
+// block, what comes back on that way, which is added; results dx, dweight, dbias. With
 // xhat = (x - mean) rstd and g = dy weight:
-//   dx = rstd (g - mean_c(g) - xhat mean_c(g xhat)), dweight = sum dy xhat, dbias = sum dy.
+//   dx = rstd (g - mean_c(g) - xhat mean_c(g xhat)) + residual
+//   dweight = sum dy xhat, dbias = sum dy
 #include "ir/ops/elementwise.h"
 
 namespace grimace {
@@ -21,6 +23,8 @@ std::vector<TensorType> infer(const Node& n) {
   const TensorType statistic{x.dtype, Shape(rows)};
   n.require(n.in(3) == statistic && n.in(4) == statistic, "mean and rstd must be ", statistic,
             "; got ", n.in(3), " and ", n.in(4));
+  n.require(n.num_inputs() == 5 || n.in(5) == x, "residual must be ", x, "; got ",
+            n.in(n.num_inputs() - 1));
   return {x, vector, vector};
 }
 
@@ -32,8 +36,8 @@ std::vector<Value> decompose(Builder& b, const Node& n) {
   const Value rstd = b.reshape(n.input(4), column);
   const Value xhat = (x - b.reshape(n.input(3), column)) * rstd;
   const Value g = dy * n.input(2);
-  const Value dx =
-      rstd * (g - b.reduce_mean(g, {-1}, true) - xhat * b.reduce_mean(g * xhat, {-1}, true));
+  Value dx = rstd * (g - b.reduce_mean(g, {-1}, true) - xhat * b.reduce_mean(g * xhat, {-1}, true));
+  if (n.num_inputs() == 6) dx = dx + n.input(5);
   return {dx, b.sum_to(dy * xhat, n.in(2).shape), b.sum_to(dy, n.in(2).shape)};
 }
 
@@ -63,8 +67,10 @@ void reference(const Node& n, std::span<const ConstView> in, std::span<const Vie
       }
       sum_g /= static_cast<T>(cols);
       sum_gx /= static_cast<T>(cols);
-      for (size_t c = 0; c < cols; ++c)
+      for (size_t c = 0; c < cols; ++c) {
         dx[c] = rstd * (dy[c] * weight[c] - sum_g - (x[c] - mean) * rstd * sum_gx);
+        if (in.size() == 6) dx[c] += in[5].as<T>()[row * cols + c];
+      }
     }
   });
 }
@@ -74,7 +80,7 @@ void reference(const Node& n, std::span<const ConstView> in, std::span<const Vie
 constinit const OpDef op_layer_norm_grad{
     .name = "layer_norm_grad",
     .min_inputs = 5,
-    .max_inputs = 5,
+    .max_inputs = 6,
     .infer = infer,
     .flops = [](const Node& n) { return 14 * n.in(0).numel(); },
     .decompose = decompose,

@@ -1,5 +1,8 @@
 // softmax, layer_norm, reductions and adamw against the reference kernels where there is work for
 // all threads and vectors; small shapes are the op cases'.
+#include <cmath>
+#include <limits>
+
 #include "tests/backends/cpu_run.h"
 
 namespace grimace {
@@ -128,6 +131,24 @@ TEST(CpuReduceSum, KeepsMillionsOfElementsExactToAFewUlp) {
     for (const float value : got.as<float>())
       EXPECT_NEAR(static_cast<double>(value) / (sum / columns), 1.0, 1e-6) << shape;
   }
+}
+
+TEST(CpuGlobalNorm, OfMillionsIsExactAndTheSameOnAnyNumberOfThreads) {
+  Graph graph;
+  Builder g(graph);
+  std::vector<Value> inputs;
+  for (const int64_t count : {int64_t{3'000'000}, int64_t{5}, int64_t{70'001}})
+    inputs.push_back(g.input(cat("g", count), {DType::f32, {count}}));
+  g.emit(op_global_norm, inputs);
+  NodeRun run(graph);
+  double sum = 0.0;
+  for (Tensor& input : run.inputs)
+    for (const float x : input.as<float>()) sum += static_cast<double>(x) * static_cast<double>(x);
+  const Tensor one = run.kernel(context(1))[0];
+  EXPECT_NEAR(static_cast<double>(one.as<float>()[0]) / std::sqrt(sum), 1.0, 1e-7);
+  EXPECT_TRUE(testing::same_bits(one, run.kernel(context(3))[0]));
+  run.inputs[1].as<float>()[2] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(run.kernel(context(2))[0].as<float>()[0]));
 }
 
 TEST(CpuAdamw, AgreesWithReferenceAndLeavesEverythingWhenNotApplied) {

@@ -289,6 +289,13 @@ const Mistake kLayers[] = {
     {"statistics", &op_layer_norm_grad, {f32({2, 3}), f32({2, 3}), f32({3}), f32({2}), f64({2})},
      {},
      "layer_norm_grad: mean and rstd must be f32[2]; got f32[2] and f64[2]"},
+    {"residual", &op_layer_norm_grad,
+     {f32({2, 3}), f32({2, 3}), f32({3}), f32({2}), f32({2}), f32({2, 4})}, {},
+     "layer_norm_grad: residual must be f32[2x3]; got f32[2x4]"},
+    {"types", &op_global_norm, {f32({2}), f32({}), f64({3})}, {},
+     "global_norm: all inputs must be of one float type; input 2 is f64[3], input 0 f32[2]"},
+    {"integers", &op_global_norm, {i32({2})}, {},
+     "global_norm: all inputs must be of one float type; input 0 is i32[2], input 0 i32[2]"},
     {"target", &op_cross_entropy, {f32({2, 3}), f32({2, 4})}, {},
      "cross_entropy: logits and target must be float tensors [B,C] of one type; got f32[2x3] and "
      "f32[2x4]"},

@@ -32,7 +32,7 @@ TEST(Pipeline, ListsAreFlatAndEveryPassIsFoundByName) {
                                       "fuse_attention", "canonicalise", "eliminate_dead"}));
   EXPECT_EQ(names_of(training_passes()),
             (std::vector<std::string>{"canonicalise", "fold", "eliminate_common", "fuse_linear",
-                                      "eliminate_dead"}));
+                                      "fuse_norm", "eliminate_dead"}));
   for (const auto passes : {forward_passes(), training_passes()})
     for (const Pass& pass : passes) {
       ASSERT_NE(find_pass(pass.name), nullptr) << pass.name;
