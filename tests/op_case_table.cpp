@@ -303,7 +303,13 @@ void targets(Cases& cases) {
                                          {"group", group}};
       cases.push_back({&op_reconstruction_target, {real(video)}, attrs, kSum});
       cases.push_back({&op_reconstruction_target, {real(video), rows({2, 5}, 12)}, attrs, kSum});
+      cases.push_back({&op_reconstruction_loss,
+                       {real({2, 5, 24}), no_gradient(real(video)), rows({2, 5}, 12)},
+                       attrs,
+                       kSum});
     }
+  for (const Shape& shape : {Shape{1}, {5}, {3, 1}, {2, 3, 40}})
+    cases.push_back({&op_mean_squared_error, {real(shape), real(shape)}, {}, kSum});
   cases.push_back({&op_reconstruction_target,
                    {real({1, 3, 2, 16, 16})},
                    {{"tubelet", int64_t{2}}, {"patch", int64_t{16}}, {"group", int64_t{2}}},

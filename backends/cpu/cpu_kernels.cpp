@@ -72,6 +72,7 @@ constexpr KernelRow kKernels[] = {
     {&op_layer_norm, layer_norm, make_layer_norm},
     {&op_layer_norm_grad, layer_norm_grad, make_layer_norm_grad},
     {&op_reconstruction_target, serves_reconstruction_target, make_reconstruction_target},
+    {&op_reconstruction_loss, serves_reconstruction_loss, make_reconstruction_loss},
     {&op_global_norm, f32, make_global_norm},
     {&op_adamw, f32, make_adamw},
 };

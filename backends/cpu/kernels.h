@@ -56,9 +56,11 @@ bool serves_attention(const Node&);
 Kernel make_attention(const Node&, const Operands&, const Context&);
 Kernel make_attention_grad(const Node&, const Operands&, const Context&);
 
-// reconstruction_target.cpp: differences inside a cube, or none.
+// reconstruction.cpp: differences inside a cube, or none.
 bool serves_reconstruction_target(const Node&);
 Kernel make_reconstruction_target(const Node&, const Operands&, const Context&);
+bool serves_reconstruction_loss(const Node&);
+Kernel make_reconstruction_loss(const Node&, const Operands&, const Context&);
 
 // layer_norm.cpp
 Kernel make_layer_norm(const Node&, const Operands&, const Context&);

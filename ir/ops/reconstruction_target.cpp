@@ -4,6 +4,7 @@
 // first of their group (0: none). With an index [B,K] only those cubes: [B,K,P]. Fused.
 #include <array>
 
+#include "ir/ops/cubes.h"
 #include "ir/ops/elementwise.h"
 #include "ir/pixels.h"
 
@@ -12,42 +13,8 @@ namespace {
 
 using namespace ops;
 
-struct Cubes {
-  int64_t batch, time, rows, columns, frames, patch;  // of the grid; of one cube
-  int64_t tokens() const { return time * rows * columns; }
-  int64_t pixels() const { return frames * patch * patch; }
-};
-
-Cubes cubes_of(const Node& n) {
-  const Shape& video = n.in(0).shape;
-  const int64_t t = n.integer("tubelet");
-  const int64_t p = n.integer("patch");
-  return {video[0], video[2] / t, video[3] / p, video[4] / p, t, p};
-}
-
 std::vector<TensorType> infer(const Node& n) {
-  const TensorType& video = n.in(0);
-  n.require(is_float(video.dtype) && video.shape.rank() == 5 && video.shape[1] == 3,
-            "video must be float [batch, 3, frames, height, width]; got ", video);
-  const int64_t t = n.integer("tubelet");
-  const int64_t p = n.integer("patch");
-  n.require(t > 0 && p > 0 && video.shape[2] % t == 0 && video.shape[3] % p == 0 &&
-                video.shape[4] % p == 0,
-            "cubes of ", t, " frames and ", p, "x", p, " pixels do not tile ", video);
-  const int64_t group = n.integer("group");
-  n.require(group == 0 || (group > 0 && video.shape[2] % group == 0), "groups of ", group,
-            " frames do not divide ", video);
-  const Cubes cubes = cubes_of(n);
-  n.require(!n.flag("normalise") || cubes.pixels() > 1, "a cube of one pixel cannot be normalised");
-  int64_t count = cubes.tokens();
-  if (n.num_inputs() == 2) {
-    const TensorType& index = n.in(1);
-    n.require(
-        index.dtype == DType::i32 && index.shape.rank() == 2 && index.shape[0] == video.shape[0],
-        "index must be i32 [batch, tokens]; got ", index, " for ", video);
-    count = index.shape[1];
-  }
-  return {{video.dtype, {cubes.batch, count, 3 * cubes.pixels()}}};
+  return {target_type(n, 0)};
 }
 
 // A literal per channel, as [3,1,1,1].
@@ -91,7 +58,7 @@ Value frame_differences(Builder& b, Value x, const Cubes& c, int64_t group) {
 }
 
 std::vector<Value> decompose(Builder& b, const Node& n) {
-  const Cubes c = cubes_of(n);
+  const Cubes c = cubes_of(n, 0);
   const DType dtype = n.in(0).dtype;
   const Value video = n.input(0) * per_channel(b, kPixelStd<double>, dtype) +
                       per_channel(b, kPixelMean<double>, dtype);
@@ -111,10 +78,7 @@ constinit const OpDef op_reconstruction_target{
     .name = "reconstruction_target",
     .min_inputs = 1,
     .max_inputs = 2,
-    .attrs = {{{"tubelet", AttrKind::integer},
-               {"patch", AttrKind::integer},
-               {"normalise", AttrKind::boolean, "true"},
-               {"group", AttrKind::integer, "0"}}},
+    .attrs = {{kTubelet, kPatch, kNormalise, kGroup}},
     .infer = infer,
     .flops = [](const Node& n) { return 8 * n.out().numel(); },
     .decompose = decompose,

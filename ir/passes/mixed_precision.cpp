@@ -115,10 +115,12 @@ bool is_narrow_gelu(const Node& node, DType to) {
          });
 }
 
-//   linear ; cast  ->  linear{result=bf16};  layer_norm likewise;  gelu ; cast  ->  gelu of bf16
+//   linear ; cast  ->  linear{result=bf16};  layer_norm, reconstruction_loss likewise;  gelu ; cast
+//   ->  gelu of bf16
 void narrow_result(Graph& graph, Node& node, DType to) {
   const bool rounds =
-      is_product(node, to) || (node.is(op_layer_norm) && node.in(0).dtype == DType::f32);
+      is_product(node, to) || ((node.is(op_layer_norm) || node.is(op_reconstruction_loss)) &&
+                               node.in(0).dtype == DType::f32);
   if (!rounds && !is_narrow_gelu(node, to)) return;
   if (node.out().dtype != DType::f32 || !only_narrow_readers(node.result(), to, false)) return;
   const InsertBefore here(graph, node);

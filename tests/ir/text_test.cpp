@@ -243,8 +243,9 @@ TEST(Text, HugeDeclaredShapesAreRefusedWithoutAllocating) {
 TEST(Text, LongNamesAndTokensAreCutInMessages) {
   EXPECT_EQ(parse_error("  %" + std::string(2000, 'n') + " = gelu %x : f32[2x3]"),
             "line 3: a name is longer than 1024 characters");
-  EXPECT_EQ(parse_error("  %y = " + std::string(100, 'o') + " %x : f32[2x3]"),
-            "line 3: unknown op '" + std::string(40, 'o') + "...'; did you mean 'floor'?");
+  EXPECT_THAT(parse_error("  %y = " + std::string(100, 'o') + " %x : f32[2x3]"),
+              ::testing::StartsWith("line 3: unknown op '" + std::string(40, 'o') +
+                                    "...'; did you mean '"));
   EXPECT_THAT(parse_error("  %y = transpose %x {permutation=[" + std::string(5000, '1') + "]}"),
               HasSubstr("attribute 'permutation' is longer than 4096 characters"));
 }

@@ -262,6 +262,20 @@ const Mistake kTargets[] = {
      "reconstruction_target: a cube of one pixel cannot be normalised"},
     {"index", &op_reconstruction_target, {f32({1, 3, 4, 8, 8}), i32({2, 3})}, kCubes,
      "reconstruction_target: index must be i32 [batch, tokens]; got i32[2x3] for f32[1x3x4x8x8]"},
+    {"prediction", &op_reconstruction_loss,
+     {f32({1, 8, 96}), f32({1, 3, 4, 8, 8}), i32({1, 5})}, kCubes,
+     "reconstruction_loss: pred must be f32[1x5x96], not empty; got f32[1x8x96]"},
+    {"nothing", &op_reconstruction_loss,
+     {f32({1, 0, 96}), f32({1, 3, 4, 8, 8}), i32({1, 0})}, kCubes,
+     "reconstruction_loss: pred must be f32[1x0x96], not empty; got f32[1x0x96]"},
+    {"rounded", &op_reconstruction_loss, {f32({1, 8, 96}), f32({1, 3, 4, 8, 8})},
+     {{"tubelet", 2}, {"patch", 4}, {"result", DType::i32}},
+     "reconstruction_loss: result must be f32 (as computed), or bf16 or f16 for what is computed in "
+     "f32; got i32 for f32"},
+    {"types", &op_mean_squared_error, {f32({2}), f64({2})}, {},
+     "mean_squared_error: pred and target must be float tensors of one type; got f32[2] and f64[2]"},
+    {"mean", &op_mean_squared_error, {f32({2, 0}), f32({2, 0})}, {},
+     "mean_squared_error: there is no mean of nothing; got f32[2x0]"},
 };
 
 const Mistake kLayers[] = {

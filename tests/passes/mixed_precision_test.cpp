@@ -137,6 +137,33 @@ TEST(MixedPrecision, KeepsInSixteenBitsWhatOnlyProductsGeluAndSumsRead) {
                  4, kBf16);
 }
 
+TEST(MixedPrecision, RoundsTheGradientOfTheLossForTheProductsThatReadIt) {
+  expect_rewrite(to_bf16, R"(graph g {
+    input %pred : f32[1x8x24]
+    input %video : f32[1x3x4x4x4]
+    param @w : f32[24x8]
+    %dpred, %loss = reconstruction_loss %pred, %video {tubelet=2, patch=2} : f32[1x8x24], f32[]
+    %dx = matmul %dpred, @w : f32[1x8x8]
+    %db = reduce_sum %dpred {axes=[0,1]} : f32[24]
+    output %loss
+    output %dx
+    output %db
+  })",
+                 R"(graph g {
+    input %pred : f32[1x8x24]
+    input %video : f32[1x3x4x4x4]
+    param @w : f32[24x8]
+    %dpred, %loss = reconstruction_loss %pred, %video {tubelet=2, patch=2, result=bf16} : bf16[1x8x24], f32[]
+    %cast_0 = cast @w {to=bf16} : bf16[24x8]
+    %dx = matmul %dpred, %cast_0 : f32[1x8x8]
+    %db = reduce_sum %dpred {axes=[0,1]} : f32[24]
+    output %loss
+    output %dx
+    output %db
+  })",
+                 1, kBf16);
+}
+
 TEST(MixedPrecision, LeavesWholeWhatAnythingElseReads) {
   expect_rewrite(to_bf16, R"(graph g {
     input %x : f32[4x8]
