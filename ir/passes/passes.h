@@ -20,6 +20,7 @@ int eliminate_dead(Graph& graph);    // DCE: nodes no output or update needs
 // Rewriting.
 int hoist_gather(Graph& graph);    // gather_rows moves up through row-wise ops (before autodiff)
 int fuse_attention(Graph& graph);  // matmul, softmax, matmul -> attention (before autodiff)
+int sink_select(Graph& graph);     // slice moves up through row-wise ops (before autodiff)
 int fuse_loss(Graph& graph);       // mean squared error of a target made for it (before autodiff)
 int fuse_linear(Graph& graph);     // matmul + bias -> linear; gelu or a residual into its epilogue
 int fuse_norm(Graph& graph);       // the residual's gradient into layer_norm_grad

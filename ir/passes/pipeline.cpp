@@ -14,16 +14,18 @@ constexpr Pass kFold{"fold", fold};
 constexpr Pass kEliminateCommon{"eliminate_common", eliminate_common};
 constexpr Pass kHoistGather{"hoist_gather", hoist_gather};
 constexpr Pass kFuseAttention{"fuse_attention", fuse_attention};
+constexpr Pass kSinkSelect{"sink_select", sink_select};
 constexpr Pass kFuseLoss{"fuse_loss", fuse_loss};
 constexpr Pass kFuseLinear{"fuse_linear", fuse_linear};
 constexpr Pass kFuseNorm{"fuse_norm", fuse_norm};
 constexpr Pass kEliminateDead{"eliminate_dead", eliminate_dead};
 
-constexpr std::array kAll{kCanonicalise, kFold,          kEliminateCommon,
-                          kHoistGather,  kFuseAttention, kFuseLoss,
-                          kFuseLinear,   kFuseNorm,      kEliminateDead};
-constexpr std::array kForward{kCanonicalise,  kFold,     kEliminateCommon, kHoistGather,
-                              kFuseAttention, kFuseLoss, kCanonicalise,    kEliminateDead};
+constexpr std::array kAll{kCanonicalise,  kFold,         kEliminateCommon, kHoistGather,
+                          kFuseAttention, kFuseLoss,     kSinkSelect,      kFuseLinear,
+                          kFuseNorm,      kEliminateDead};
+constexpr std::array kForward{kCanonicalise, kFold,          kEliminateCommon,
+                              kHoistGather,  kFuseAttention, kFuseLoss,
+                              kCanonicalise, kSinkSelect,    kEliminateDead};
 constexpr std::array kTraining{kCanonicalise, kFold,     kEliminateCommon,
                                kFuseLinear,   kFuseNorm, kEliminateDead};
 

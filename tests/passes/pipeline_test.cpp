@@ -27,10 +27,10 @@ constexpr std::string_view kModel = R"(graph g {
   })";
 
 TEST(Pipeline, ListsAreFlatAndEveryPassIsFoundByName) {
-  EXPECT_EQ(
-      names_of(forward_passes()),
-      (std::vector<std::string>{"canonicalise", "fold", "eliminate_common", "hoist_gather",
-                                "fuse_attention", "fuse_loss", "canonicalise", "eliminate_dead"}));
+  EXPECT_EQ(names_of(forward_passes()),
+            (std::vector<std::string>{"canonicalise", "fold", "eliminate_common", "hoist_gather",
+                                      "fuse_attention", "fuse_loss", "canonicalise", "sink_select",
+                                      "eliminate_dead"}));
   EXPECT_EQ(names_of(training_passes()),
             (std::vector<std::string>{"canonicalise", "fold", "eliminate_common", "fuse_linear",
                                       "fuse_norm", "eliminate_dead"}));
