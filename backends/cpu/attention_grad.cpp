@@ -3,7 +3,8 @@
 // dv.
 #include <omp.h>
 
-#include "backends/cpu/attention_head.h"
+#include "backends/cpu/attention_tiles.h"
+#include "backends/cpu/emulated_tiles.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/parallel.h"
 #include "ir/interpret.h"
@@ -24,6 +25,11 @@ inline void softmax_row_back(float* x, float* dw, int64_t keys, float scale) {
 
 template <typename T>
 struct Backward {
+  using Operand = T;
+  struct Session {};
+  Backward(const ops::AttentionShape& s, float scale_of_scores, Isa isa)
+      : product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
+
   TileProduct product;
   float scale;
   int64_t block;  // even
@@ -68,19 +74,13 @@ struct Backward {
                     int64_t keys) const {
     float* w = s.scores + r * columns;
     float* d = s.dscores + r * columns;
-    for (int64_t i = 0; i < std::min(Words<T>::kPer, rows - r); ++i)
-      softmax_row_back(w + i * columns, d + i * columns, keys, scale);
     if constexpr (std::is_same_v<T, bf16>) {
-      if (r + 1 == rows) {  // a row of zeros completes the last pair
-        std::fill_n(w + columns, columns, 0.0f);
-        std::fill_n(d + columns, columns, 0.0f);
-      }
-      zip_rows(w, w + columns, keys, s.zip + r / 2 * columns);
-      zip_rows(d, d + columns, keys, s.dzip + r / 2 * columns);
-      for (int64_t i = r; i < r + 2; ++i) {
-        narrow_row(s.dscores + i * columns, keys, s.ds + i * columns);
-        std::fill(s.ds + i * columns + keys, s.ds + (i + 1) * columns, T{});
-      }
+      const int64_t word = r / 2 * columns;
+      softmax_pair_back(
+          w, d, columns, std::min<int64_t>(2, rows - r), keys, columns, scale,
+          {s.zip + word, s.dzip + word, kVector, {s.ds + r * columns, s.ds + (r + 1) * columns}});
+    } else {
+      softmax_row_back(w, d, keys, scale);
     }
   }
 
@@ -121,19 +121,19 @@ struct Backward {
   }
 };
 
-// T: what is multiplied; X: what the operands are made of. They differ where bf16 is widened.
-template <typename T, typename X>
+// Head: how one is computed, and as what; X: what the operands are made of, which differs from
+// that where bf16 is widened.
+template <typename Head, typename X>
 Kernel make(const Node& node, const Operands& operands, const Context& cpu) {
   const HeadLayout heads(node, node.num_inputs() - 1);
-  const Backward<T> backward{TileProduct(cpu.isa, std::is_same_v<T, bf16>),
-                             static_cast<float>(node.real("scale")), query_block(heads.s)};
+  const Head backward(heads.s, static_cast<float>(node.real("scale")), cpu.isa);
   std::array<const X*, 3> in{};
   std::array<X*, 3> out{};
   for (size_t i = 0; i < operands.out.size(); ++i) {
     in[i] = operands.in[i].as<X>().data();
     out[i] = operands.out[i].as<X>().data();
   }
-  const Widener<T, X> widener;
+  const Widener<typename Head::Operand, X> widener;
   const auto carve = [=](std::byte* memory) {
     Carver carver(memory);
     auto scratch = std::pair(backward.carve(carver, heads.s), widener.carve(carver, heads.s));
@@ -145,6 +145,7 @@ Kernel make(const Node& node, const Operands& operands, const Context& cpu) {
     auto* memory = cpu.workspace->as<std::byte>();
     parallel_for(cpu, heads.count(), 1, [=](int64_t begin, int64_t end) {
       const auto [scratch, wide] = carve(memory + omp_get_thread_num() * bytes).first;
+      [[maybe_unused]] const typename Head::Session session{};
       for (int64_t item = begin; item < end; ++item)
         backward.head(scratch,
                       std::array{widener(wide, 0, heads.part(0, in.data(), item)),
@@ -163,9 +164,12 @@ Kernel make_attention_grad(const Node& node, const Operands& operands, const Con
   const ops::AttentionShape s = ops::attention_shape(node, node.num_inputs() - 1);
   if (s.empty())
     return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
-  if (node.in(0).dtype == DType::f32) return make<float, float>(node, operands, cpu);
-  return uses_pairs(cpu, s) ? make<bf16, bf16>(node, operands, cpu)
-                            : make<float, bf16>(node, operands, cpu);
+  if (node.in(0).dtype == DType::f32) return make<Backward<float>, float>(node, operands, cpu);
+  if (!uses_pairs(cpu, s)) return make<Backward<float>, bf16>(node, operands, cpu);
+  if (cpu.isa == Isa::amx) return make<TiledBackward<AmxTiles>, bf16>(node, operands, cpu);
+  if (cpu.isa == Isa::amx_emulated)
+    return make<TiledBackward<EmulatedTiles>, bf16>(node, operands, cpu);
+  return make<Backward<bf16>, bf16>(node, operands, cpu);
 }
 
 }  // namespace grimace::cpu

@@ -32,11 +32,11 @@ double worst_ulp(const OpDef& op, Isa isa, double first, double last, double (*e
 
 class CpuApproximation : public ::testing::TestWithParam<Isa> {
   void SetUp() override {
-    if (GetParam() > cpu::best_isa()) GTEST_SKIP() << "this machine lacks " << name_of(GetParam());
+    if (!runs_here(GetParam())) GTEST_SKIP() << "this machine lacks " << name_of(GetParam());
   }
 };
 INSTANTIATE_TEST_SUITE_P(, CpuApproximation, ::testing::Values(Isa::sse2, Isa::avx2, Isa::avx512),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         testing::isa_test_name);
 
 TEST_P(CpuApproximation, ErfIsWithinTwoUlp) {
   const double near = worst_ulp(op_erf, GetParam(), -1.0, 1.0, std::erf);
