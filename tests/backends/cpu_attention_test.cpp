@@ -94,6 +94,19 @@ TEST(CpuAttention, KeepsWhatIsNotANumber) {
   }
 }
 
+TEST(CpuAttention, IsTheSameBitForBitHoweverManyThreadsShareAHead) {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    Graph graph;
+    Builder g(graph);
+    g.emit(op_attention, {g.input("qkv", {dtype, {1, 301, 3 * 64}})}, attributes({1, 0, 0, 2, 32}));
+    const testing::NodeRun run(graph);
+    const std::vector<Tensor> wanted = run.kernel(testing::context(1));
+    for (const int threads : {2, 3, 4, 5})
+      EXPECT_TRUE(testing::same_bits(run.kernel(testing::context(threads))[0], wanted[0]))
+          << dtype << " with " << threads;
+  }
+}
+
 // With a scale below zero the smallest product weighs most; with none all keys weigh the same.
 TEST(CpuAttention, TakesScalesOfAnySign) {
   for (const DType dtype : {DType::f32, DType::bf16})
