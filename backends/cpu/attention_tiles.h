@@ -44,25 +44,19 @@ inline void tile_transposed(const HeadRows<const bf16>& x, uint32_t* out) {
 
 // b of a product whose columns are those of x and whose inner dimension is x's rows.
 inline void tile_zipped(const HeadRows<const bf16>& x, uint32_t* out) {
-  for (int64_t first = 0; first < x.width; first += kPanel)
-    for (int64_t r = 0; r < tile_inner(x.rows); r += 2, out += kPanel) {
-      const auto row = [&](int64_t i) { return i < x.rows ? x.row(i) + first : nullptr; };
-      zip_words(row(r), row(r + 1), x.width - first, out);
-    }
+  const int64_t steps = tile_inner(x.rows) / 2;
+  const auto row = [&](int64_t r) { return r < x.rows ? x.row(r) : nullptr; };
+  for (int64_t s = 0; s < steps; ++s)
+    zip_rows(row(2 * s), row(2 * s + 1), x.width, out + s * kPanel, steps * kPanel);
 }
 
-// a of a product whose rows are the columns of x and whose inner dimension is x's rows. `zipped`
-// is x as tile_zipped left it.
-inline TileRows tile_columns_as_rows(const HeadRows<const bf16>& x, const uint32_t* zipped,
-                                     uint32_t* out) {
+// a of a product whose rows are the columns of x and whose inner dimension is x's rows.
+inline TileRows tile_columns_as_rows(const HeadRows<const bf16>& x, uint32_t* out) {
   const int64_t steps = tile_inner(x.rows) / 2;
-  uint32_t square[kPanel * kPanel];
-  for (int64_t first = 0; first < x.width; first += kPanel)
-    for (int64_t s = 0; s < steps; s += kPanel) {
-      transpose_words(zipped + first * steps + s * kPanel, kPanel * 4, kPanel, kPanel, square);
-      for (int64_t i = 0; i < kPanel; ++i)
-        std::copy_n(square + i * kPanel, kPanel, out + (first + i) * steps + s);
-    }
+  for (int64_t s = 0; s < steps; s += kTilePairs)
+    for (int64_t c = 0; c < x.width; c += kTileRows)
+      transpose_pairs(x.row(2 * s) + c, x.stride, x.rows - 2 * s, x.width - c, out + c * steps + s,
+                      steps);
   return {out, steps * 4};
 }
 
@@ -142,7 +136,6 @@ struct TiledBackward {
     uint32_t *keys, *values;     // columns are keys
     uint32_t* keys_by_row;       // columns are k's own
     bf16 *queries, *dy;          // of the block, row by row
-    uint32_t* zipped;            // of the block, q and then dy
     uint32_t *queries_t, *dy_t;  // of the block, column by column
     float *scores, *dscores;
     uint32_t *weights, *gradient;  // of the scores, as b of the products along queries
@@ -158,7 +151,6 @@ struct TiledBackward {
     scratch.keys_by_row = memory.take<uint32_t>(width * tile_inner(s.keys) / 2);
     scratch.queries = memory.take<bf16>(block * tile_inner(s.width));
     scratch.dy = memory.take<bf16>(block * tile_inner(s.width));
-    scratch.zipped = memory.take<uint32_t>(block / 2 * width);
     scratch.queries_t = memory.take<uint32_t>(block / 2 * width);
     scratch.dy_t = memory.take<uint32_t>(block / 2 * width);
     scratch.scores = memory.take<float>(block * keys);
@@ -230,12 +222,10 @@ struct TiledBackward {
     const int64_t keys = tile_columns(key_count);
     const int64_t width = tile_columns(q.width);
     const int64_t steps = tile_inner(q.rows) / 2;
-    tile_zipped(q, s.zipped);
-    amx_product<Unit>(width, keys, steps, tile_columns_as_rows(q, s.zipped, s.queries_t),
-                      s.gradient, s.dk_t, keys, accumulate);
-    tile_zipped(dy, s.zipped);
-    amx_product<Unit>(width, keys, steps, tile_columns_as_rows(dy, s.zipped, s.dy_t), s.weights,
-                      s.dv_t, keys, accumulate);
+    amx_product<Unit>(width, keys, steps, tile_columns_as_rows(q, s.queries_t), s.gradient, s.dk_t,
+                      keys, accumulate);
+    amx_product<Unit>(width, keys, steps, tile_columns_as_rows(dy, s.dy_t), s.weights, s.dv_t, keys,
+                      accumulate);
   }
 
   template <typename Y>

@@ -210,11 +210,22 @@ TEST(AmxPacking, TransposesAndZipsSquaresWithZerosBeyondTheEdge) {
                     r < rows && w < words ? Words<bf16>::zip(at(r, 2 * w), at(r, 2 * w + 1)) : 0u)
               << rows << " rows, " << words << " words, at " << w << ", " << r;
     }
+  for (const int64_t rows : {1, 9, 32, 35})
+    for (const int64_t columns : {1, 13, 16, 30}) {
+      transpose_pairs(x.data(), 18, rows, columns, square[0], 16);
+      const auto element = [&](int64_t r, int64_t c) {
+        return r < rows && c < columns ? x[static_cast<size_t>(r * 18 + c)] : bf16(0.0f);
+      };
+      for (int64_t c = 0; c < 16; ++c)
+        for (int64_t s = 0; s < 16; ++s)
+          ASSERT_EQ(square[c][s], Words<bf16>::zip(element(2 * s, c), element(2 * s + 1, c)))
+              << rows << " rows, " << columns << " columns, at " << c << ", " << s;
+    }
   for (const int64_t count : {1, 9, 16, 30})
     for (const bool second : {false, true}) {
-      zip_words(x.data(), second ? x.data() + 40 : nullptr, count, square[0]);
-      for (int64_t i = 0; i < 16; ++i)
-        ASSERT_EQ(square[0][i],
+      zip_rows(x.data(), second ? x.data() + 40 : nullptr, count, square[0], 32);
+      for (int64_t i = 0; i < (count + 15) / 16 * 16; ++i)
+        ASSERT_EQ(square[i / 16 * 2][i % 16],
                   i < count ? Words<bf16>::zip(at(0, i), second ? at(1, i) : bf16(0.0f)) : 0u)
             << count << " of " << (second ? 2 : 1) << " rows at " << i;
     }
