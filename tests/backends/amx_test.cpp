@@ -6,6 +6,7 @@
 #include "backends/cpu/attention_head.h"
 #include "backends/cpu/emulated_tiles.h"
 #include "backends/cpu/isa.h"
+#include "backends/cpu/weight_gradient.h"
 #include "tests/backends/cpu_run.h"
 
 namespace grimace {
@@ -229,6 +230,31 @@ TEST(AmxPacking, TransposesAndZipsSquaresWithZerosBeyondTheEdge) {
                   i < count ? Words<bf16>::zip(at(0, i), second ? at(1, i) : bf16(0.0f)) : 0u)
             << count << " of " << (second ? 2 : 1) << " rows at " << i;
     }
+}
+
+// Parts of a tile of tokens, several chunks of them, several blocks of rows, odd tiles at the edge.
+TEST(WeightGradient, AgreesWithReference) {
+  struct Case {
+    int64_t tokens, rows, columns;
+  };
+  for (const auto& [k, m, n] :
+       {Case{1, 16, 16}, {33, 48, 80}, {704, 64, 32}, {1100, 560, 48}, {2049, 32, 112}}) {
+    const TensorType a{DType::bf16, {k, m}};
+    const TensorType b{DType::bf16, {k, n}};
+    testing::expect_kernel_agrees(
+        [&](Builder& g) {
+          g.emit(op_matmul, {g.input("a", a), g.input("b", b)}, {{"transpose_a", true}});
+        },
+        2e-6);
+  }
+}
+
+TEST(WeightGradient, IsForTilesAndWholeOnesOnly) {
+  MatmulSpec spec{.m = 32, .n = 16, .k = 7, .transpose_a = true, .operand = DType::bf16};
+  EXPECT_TRUE(serves_weight_gradient(spec, testing::context(1, Isa::amx)));
+  EXPECT_FALSE(serves_weight_gradient(spec, testing::context(1, Isa::avx512)));
+  spec.n = 17;
+  EXPECT_FALSE(serves_weight_gradient(spec, testing::context(1, Isa::amx)));
 }
 
 class GrimaceIsa : public ::testing::Test {
