@@ -140,8 +140,12 @@ struct TiledBackward {
     float *scores, *dscores;
     uint32_t *weights, *gradient;  // of the scores, as b of the products along queries
     bf16* gradient_rows;           // and as a of that along keys
-    float *dq, *dk_t, *dv_t;       // the latter two column by column
+    float* dq;
+    float *dk, *dv;  // sums over the blocks, column by column
   };
+  static int64_t sum_floats(const ops::AttentionShape& s) {
+    return 2 * tile_columns(s.keys) * tile_columns(s.width);
+  }
   Scratch carve(Carver& memory, const ops::AttentionShape& s) const {
     const int64_t keys = tile_columns(s.keys);
     const int64_t width = tile_columns(s.width);
@@ -159,8 +163,8 @@ struct TiledBackward {
     scratch.gradient = memory.take<uint32_t>(block / 2 * tile_inner(s.keys));
     scratch.gradient_rows = memory.take<bf16>(block * tile_inner(s.keys));
     scratch.dq = memory.take<float>(block * width);
-    scratch.dk_t = memory.take<float>(width * keys);
-    scratch.dv_t = memory.take<float>(width * keys);
+    scratch.dk = memory.take<float>(sum_floats(s));
+    scratch.dv = scratch.dk + width * keys;
     return scratch;
   }
 
@@ -182,19 +186,21 @@ struct TiledBackward {
 
   template <typename Y>
   void head(const Scratch& s, const std::array<HeadRows<const bf16>, 4>& in,
-            const std::array<HeadRows<Y>, 3>& out) const {
+            const HeadRows<Y>& dq) const {
     const auto& [q, k, v, dy] = in;
     tile_transposed(k, s.keys);
     tile_transposed(v, s.values);
     tile_zipped(k, s.keys_by_row);
     for (int64_t first = 0; first < q.rows; first += block) {
       const int64_t rows = std::min(block, q.rows - first);
-      query_gradients(s, q.part(first, rows), dy.part(first, rows), k.rows,
-                      out[0].part(first, rows));
+      query_gradients(s, q.part(first, rows), dy.part(first, rows), k.rows, dq.part(first, rows));
       key_gradients(s, q.part(first, rows), dy.part(first, rows), k.rows, first > 0);
     }
-    store_transposed(s.dk_t, out[1]);
-    store_transposed(s.dv_t, out[2]);
+  }
+  template <typename Y>
+  static void store_sums(const float* sums, const HeadRows<Y>& dk, const HeadRows<Y>& dv) {
+    store_transposed(sums, dk);
+    store_transposed(sums + tile_columns(dk.width) * tile_columns(dk.rows), dv);
   }
 
  private:
@@ -222,9 +228,9 @@ struct TiledBackward {
     const int64_t keys = tile_columns(key_count);
     const int64_t width = tile_columns(q.width);
     const int64_t steps = tile_inner(q.rows) / 2;
-    amx_product<Unit>(width, keys, steps, tile_columns_as_rows(q, s.queries_t), s.gradient, s.dk_t,
+    amx_product<Unit>(width, keys, steps, tile_columns_as_rows(q, s.queries_t), s.gradient, s.dk,
                       keys, accumulate);
-    amx_product<Unit>(width, keys, steps, tile_columns_as_rows(dy, s.dy_t), s.weights, s.dv_t, keys,
+    amx_product<Unit>(width, keys, steps, tile_columns_as_rows(dy, s.dy_t), s.weights, s.dv, keys,
                       accumulate);
   }
 
