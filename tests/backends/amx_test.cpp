@@ -74,6 +74,9 @@ TEST(EmulatedTiles, CountDenormalsAsZerosAndMakeNone) {
   EXPECT_EQ(dot_of({pair(0x1p-70f, 0)}, {pair(0x1p-70f, 0)}, 0.0f), 0.0f);
   EXPECT_EQ(dot_of({pair(0, 0)}, {pair(0, 0)}, denormal), 0.0f);
   EXPECT_EQ(dot_of({pair(0x1p-63f, 0)}, {pair(0x1p-63f, 0)}, 0.0f), 0x1p-126f);
+  // The even and the odd sum are normal, both together are not.
+  EXPECT_EQ(dot_of({pair(0x1.8p-63f, -0x1p-63f)}, {pair(0x1p-63f, 0x1p-63f)}, 0x1p-126f),
+            0x1p-126f);
 }
 
 TEST(EmulatedTiles, KeepWhatIsNotFinite) {
