@@ -2,7 +2,6 @@
 
 #include <immintrin.h>
 
-#include <algorithm>
 #include <limits>
 
 namespace grimace::cpu {
@@ -30,6 +29,24 @@ GRIMACE_AVX512 inline __m512 power_of_two(__m512 t) {
   return _mm512_maskz_scalef_ps(kAll, p, t);
 }
 
+enum class Fold : uint8_t { sum, top };
+
+template <Fold Kind>
+GRIMACE_AVX512 inline __m512 fold(__m512 a, __m512 b) {
+  return Kind == Fold::sum ? _mm512_add_ps(a, b) : _mm512_maskz_max_ps(kAll, a, b);
+}
+// Every lane becomes the sum or the top of all.
+template <Fold Kind>
+GRIMACE_AVX512 inline __m512 folded(__m512 x) {
+  x = fold<Kind>(x, _mm512_maskz_shuffle_f32x4(kAll, x, x, 0x4e));
+  x = fold<Kind>(x, _mm512_maskz_shuffle_f32x4(kAll, x, x, 0xb1));
+  x = fold<Kind>(x, _mm512_maskz_permute_ps(kAll, x, 0x4e));
+  return fold<Kind>(x, _mm512_maskz_permute_ps(kAll, x, 0xb1));
+}
+GRIMACE_AVX512 inline float sum_of(__m512 x) {
+  return _mm512_cvtss_f32(folded<Fold::sum>(x));
+}
+
 // e^(scale (x - top)) as 2^(x factor - shift). That shift is rounded moves a whole row alike, which
 // dividing by its sum undoes.
 struct Exponent {
@@ -51,17 +68,7 @@ GRIMACE_AVX512 inline Exponent exponent(const float* x, int64_t keys, float scal
       const __m512 y = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + at), factor);
       top[i] = _mm512_mask_max_ps(top[i], mask, y, top[i]);
     }
-  float lanes[kStep];
-  _mm512_storeu_ps(lanes, _mm512_maskz_max_ps(kAll, top[0], top[1]));
-  return {factor, _mm512_set1_ps(*std::max_element(lanes, lanes + kStep))};
-}
-
-GRIMACE_AVX512 inline float sum_of(__m512 x) {
-  float lanes[kStep];
-  _mm512_storeu_ps(lanes, x);
-  for (int64_t half = kStep / 2; half > 0; half /= 2)
-    for (int64_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  return lanes[0];
+  return {factor, folded<Fold::top>(_mm512_maskz_max_ps(kAll, top[0], top[1]))};
 }
 
 }  // namespace
