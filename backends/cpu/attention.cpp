@@ -1,9 +1,11 @@
 // attention, head by head: a block of queries against all keys, softmax of the block's rows while
 // they are in the cache, then the product with the values. The attention matrix is never in memory.
-// bf16 operands are multiplied as pairs where the machine can; elsewhere they are widened to f32.
+// bf16 operands are multiplied as pairs where the machine can, in tiles
+// (attention_tiles.h) or vectors; elsewhere they are widened to f32.
 #include <omp.h>
 
-#include "backends/cpu/attention_head.h"
+#include "backends/cpu/attention_tiles.h"
+#include "backends/cpu/emulated_tiles.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/parallel.h"
 #include "ir/interpret.h"
@@ -11,18 +13,27 @@
 namespace grimace::cpu {
 namespace {
 
-// e^(scale (x - max)) as T, zeros up to a whole vector (the product may read a step beyond the last
-// key); returns 1 / sum. `x` is overwritten.
+// e^(scale x) through the largest of them, as T, with zeros up to a whole vector (the product may
+// read a step beyond the last key); returns 1 / sum. `x` is overwritten.
 template <typename T>
-inline float softmax_row(float* x, T* out, int64_t keys, float scale) {
-  const float sum = exponentials(x, keys, scale);
-  if constexpr (std::is_same_v<T, bf16>) narrow_row(x, keys, out);
-  std::fill(out + keys, out + whole_vectors(keys), T{});
-  return 1.0f / sum;
+inline float weigh_row(float* x, T* out, int64_t keys, float scale) {
+  const int64_t columns = whole_vectors(keys);
+  if constexpr (std::is_same_v<T, bf16>) {
+    return 1.0f / softmax_row(x, keys, columns, scale, out);
+  } else {
+    const float sum = exponentials(x, keys, scale);
+    std::fill(out + keys, out + columns, 0.0f);
+    return 1.0f / sum;
+  }
 }
 
 template <typename T>
 struct Forward {
+  using Operand = T;
+  struct Session {};
+  Forward(const ops::AttentionShape& s, float scale_of_scores, Isa isa)
+      : product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
+
   TileProduct product;
   float scale;
   int64_t block;
@@ -60,7 +71,7 @@ struct Forward {
                   scratch.scores, columns, false);
       for (int64_t r = 0; r < rows; ++r)
         scratch.norm[r] =
-            softmax_row(scratch.scores + r * columns, scratch.weights + r * columns, k.rows, scale);
+            weigh_row(scratch.scores + r * columns, scratch.weights + r * columns, k.rows, scale);
       const HeadRows<const T> weights{scratch.weights, rows, k.rows, columns};
       product.run(rows, width, steps_of<T>(k.rows), weights.operand(), scratch.values, scratch.sums,
                   width, false);
@@ -74,15 +85,16 @@ struct Forward {
   }
 };
 
-// T: what is multiplied; X: what the operands are made of. They differ where bf16 is widened.
-template <typename T, typename X>
+// Head: how one is computed, and as what; X: what the operands are made of, which differs from
+// that where bf16 is widened.
+template <typename Head, typename X>
 Kernel make(const Node& node, const Operands& operands, const Context& cpu) {
   const HeadLayout heads(node, node.num_inputs());
-  const Forward<T> forward{TileProduct(cpu.isa, std::is_same_v<T, bf16>),
-                           static_cast<float>(node.real("scale")), query_block(heads.s)};
+  const Head forward(heads.s, static_cast<float>(node.real("scale")), cpu.isa);
+  const HeadPieces work(cpu, heads.count(), heads.s.queries, forward.block);
   std::array<const X*, 3> in{};
   for (size_t i = 0; i < operands.in.size(); ++i) in[i] = operands.in[i].as<X>().data();
-  const Widener<T, X> widener;
+  const Widener<typename Head::Operand, X> widener;
   const auto carve = [=](std::byte* memory) {
     Carver carver(memory);
     auto scratch = std::pair(forward.carve(carver, heads.s), widener.carve(carver, heads.s));
@@ -92,12 +104,15 @@ Kernel make(const Node& node, const Operands& operands, const Context& cpu) {
   cpu.workspace->reserve(cpu.threads * bytes);
   return [=, y = operands.out[0].as<X>().data()] {
     auto* memory = cpu.workspace->as<std::byte>();
-    parallel_for(cpu, heads.count(), 1, [=](int64_t begin, int64_t end) {
+    parallel_for(cpu, work.count(), 1, [=](int64_t begin, int64_t end) {
       const auto [scratch, wide] = carve(memory + omp_get_thread_num() * bytes).first;
-      for (int64_t item = begin; item < end; ++item)
-        forward.head(scratch, widener(wide, 0, heads.part(0, in.data(), item)),
-                     widener(wide, 1, heads.part(1, in.data(), item)),
-                     widener(wide, 2, heads.part(2, in.data(), item)), heads.result(y, item));
+      [[maybe_unused]] const typename Head::Session session{};
+      work.for_each(begin, end, [&](int64_t head, int64_t first, int64_t rows) {
+        forward.head(scratch, widener(wide, 0, heads.part(0, in.data(), head).part(first, rows)),
+                     widener(wide, 1, heads.part(1, in.data(), head)),
+                     widener(wide, 2, heads.part(2, in.data(), head)),
+                     heads.result(y, head).part(first, rows));
+      });
     });
   };
 }
@@ -105,17 +120,19 @@ Kernel make(const Node& node, const Operands& operands, const Context& cpu) {
 }  // namespace
 
 bool serves_attention(const Node& node) {
-  const bool f32_or_bf16 = node.in(0).dtype == DType::f32 || node.in(0).dtype == DType::bf16;
-  return f32_or_bf16 && node.real("scale") > 0.0;  // else the largest score is not the top
+  return node.in(0).dtype == DType::f32 || node.in(0).dtype == DType::bf16;
 }
 
 Kernel make_attention(const Node& node, const Operands& operands, const Context& cpu) {
   const ops::AttentionShape s = ops::attention_shape(node, node.num_inputs());
   if (s.empty())
     return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
-  if (node.in(0).dtype == DType::f32) return make<float, float>(node, operands, cpu);
-  return uses_pairs(cpu, s) ? make<bf16, bf16>(node, operands, cpu)
-                            : make<float, bf16>(node, operands, cpu);
+  if (node.in(0).dtype == DType::f32) return make<Forward<float>, float>(node, operands, cpu);
+  if (!uses_pairs(cpu, s)) return make<Forward<float>, bf16>(node, operands, cpu);
+  if (cpu.isa == Isa::amx) return make<TiledForward<AmxTiles>, bf16>(node, operands, cpu);
+  if (cpu.isa == Isa::amx_emulated)
+    return make<TiledForward<EmulatedTiles>, bf16>(node, operands, cpu);
+  return make<Forward<bf16>, bf16>(node, operands, cpu);
 }
 
 }  // namespace grimace::cpu

@@ -1,9 +1,10 @@
 // attention_grad, head by head: for a block of queries the weights are computed again, and dw
 // beside them; both stay in the cache for the products that make dq of the block and add to dk and
-// dv.
+// dv. Where threads share a head, each has its own sums for dk and dv, added in order at the end.
 #include <omp.h>
 
-#include "backends/cpu/attention_head.h"
+#include "backends/cpu/attention_tiles.h"
+#include "backends/cpu/emulated_tiles.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/parallel.h"
 #include "ir/interpret.h"
@@ -24,6 +25,11 @@ inline void softmax_row_back(float* x, float* dw, int64_t keys, float scale) {
 
 template <typename T>
 struct Backward {
+  using Operand = T;
+  struct Session {};
+  Backward(const ops::AttentionShape& s, float scale_of_scores, Isa isa)
+      : product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
+
   TileProduct product;
   float scale;
   int64_t block;  // even
@@ -35,8 +41,12 @@ struct Backward {
     float *scores, *dscores;
     Word<T>*zip, *dzip;  // the same with pairs of queries as words; of f32 the same memory
     T* ds;               // dscores row by row; of f32 the same memory
-    float *dq, *dk, *dv;
+    float* dq;
+    float *dk, *dv;  // sums over the blocks
   };
+  static int64_t sum_floats(const ops::AttentionShape& s) {
+    return 2 * whole_vectors(s.keys) * whole_vectors(s.width);
+  }
   Scratch carve(Carver& memory, const ops::AttentionShape& s) const {
     const int64_t columns = whole_vectors(s.keys);
     const int64_t width = whole_vectors(s.width);
@@ -57,8 +67,8 @@ struct Backward {
       scratch.ds = memory.take<T>(block * columns);
     }
     scratch.dq = memory.take<float>(block * width);
-    scratch.dk = memory.take<float>(columns * width);
-    scratch.dv = memory.take<float>(columns * width);
+    scratch.dk = memory.take<float>(sum_floats(s));
+    scratch.dv = scratch.dk + columns * width;
     return scratch;
   }
 
@@ -68,25 +78,19 @@ struct Backward {
                     int64_t keys) const {
     float* w = s.scores + r * columns;
     float* d = s.dscores + r * columns;
-    for (int64_t i = 0; i < std::min(Words<T>::kPer, rows - r); ++i)
-      softmax_row_back(w + i * columns, d + i * columns, keys, scale);
     if constexpr (std::is_same_v<T, bf16>) {
-      if (r + 1 == rows) {  // a row of zeros completes the last pair
-        std::fill_n(w + columns, columns, 0.0f);
-        std::fill_n(d + columns, columns, 0.0f);
-      }
-      zip_rows(w, w + columns, keys, s.zip + r / 2 * columns);
-      zip_rows(d, d + columns, keys, s.dzip + r / 2 * columns);
-      for (int64_t i = r; i < r + 2; ++i) {
-        narrow_row(s.dscores + i * columns, keys, s.ds + i * columns);
-        std::fill(s.ds + i * columns + keys, s.ds + (i + 1) * columns, T{});
-      }
+      const int64_t word = r / 2 * columns;
+      softmax_pair_back(
+          w, d, columns, std::min<int64_t>(2, rows - r), keys, columns, scale,
+          {s.zip + word, s.dzip + word, kVector, {s.ds + r * columns, s.ds + (r + 1) * columns}});
+    } else {
+      softmax_row_back(w, d, keys, scale);
     }
   }
 
   template <typename Y>
   void head(const Scratch& s, const std::array<HeadRows<const T>, 4>& in,
-            const std::array<HeadRows<Y>, 3>& out) const {
+            const HeadRows<Y>& dq) const {
     const auto& [q, k, v, dy] = in;
     const int64_t columns = whole_vectors(k.rows);
     const int64_t width = whole_vectors(k.width);
@@ -102,7 +106,7 @@ struct Backward {
       const HeadRows<const T> ds{s.ds, rows, k.rows, columns};
       product.run(rows, width, steps_of<T>(k.rows), ds.operand(), s.keys_by_row, s.dq, width,
                   false);
-      store(s.dq, width, out[0].part(first, rows));
+      store(s.dq, width, dq.part(first, rows));
       // Row i of the transposed operands is key i, and a step goes to the next word of queries.
       pack_rows(q.part(first, rows), product.panel(), s.queries);
       pack_rows(dy.part(first, rows), product.panel(), s.dy);
@@ -111,8 +115,12 @@ struct Backward {
       product.run(k.rows, width, steps_of<T>(rows), {s.zip, 4, columns * 4}, s.dy, s.dv, width,
                   first > 0);
     }
-    store(s.dk, width, out[1]);
-    store(s.dv, width, out[2]);
+  }
+  template <typename Y>
+  static void store_sums(const float* sums, const HeadRows<Y>& dk, const HeadRows<Y>& dv) {
+    const int64_t width = whole_vectors(dk.width);
+    store(sums, width, dk);
+    store(sums + whole_vectors(dk.rows) * width, width, dv);
   }
 
   template <typename Y>
@@ -121,41 +129,88 @@ struct Backward {
   }
 };
 
-// T: what is multiplied; X: what the operands are made of. They differ where bf16 is widened.
-template <typename T, typename X>
-Kernel make(const Node& node, const Operands& operands, const Context& cpu) {
-  const HeadLayout heads(node, node.num_inputs() - 1);
-  const Backward<T> backward{TileProduct(cpu.isa, std::is_same_v<T, bf16>),
-                             static_cast<float>(node.real("scale")), query_block(heads.s)};
-  std::array<const X*, 3> in{};
-  std::array<X*, 3> out{};
-  for (size_t i = 0; i < operands.out.size(); ++i) {
-    in[i] = operands.in[i].as<X>().data();
-    out[i] = operands.out[i].as<X>().data();
+// Head: how one is computed, and as what; X: what the operands are made of, which differs from
+// that where bf16 is widened.
+template <typename Head, typename X>
+class Gradients {
+ public:
+  Gradients(const Node& node, const Operands& operands, const Context& context)
+      : cpu_(context),
+        heads_(node, node.num_inputs() - 1),
+        head_(heads_.s, static_cast<float>(node.real("scale")), context.isa),
+        work_(context, heads_.count(), heads_.s.queries, head_.block),
+        dy_(operands.in.back().as<X>().data()) {
+    for (size_t i = 0; i < operands.out.size(); ++i) {
+      in_[i] = operands.in[i].as<X>().data();
+      out_[i] = operands.out[i].as<X>().data();
+    }
+    bytes_ = carve(nullptr).second;
+    const int64_t sums = work_.pieces() == 1 ? 0 : work_.count() * floats_ * 4;
+    cpu_.workspace->reserve(cpu_.threads * bytes_ + sums);
   }
-  const Widener<T, X> widener;
-  const auto carve = [=](std::byte* memory) {
-    Carver carver(memory);
-    auto scratch = std::pair(backward.carve(carver, heads.s), widener.carve(carver, heads.s));
-    return std::pair(scratch, carver.used());
-  };
-  const int64_t bytes = carve(nullptr).second;
-  cpu.workspace->reserve(cpu.threads * bytes);
-  return [=, dy = operands.in.back().as<X>().data()] {
-    auto* memory = cpu.workspace->as<std::byte>();
-    parallel_for(cpu, heads.count(), 1, [=](int64_t begin, int64_t end) {
-      const auto [scratch, wide] = carve(memory + omp_get_thread_num() * bytes).first;
-      for (int64_t item = begin; item < end; ++item)
-        backward.head(scratch,
-                      std::array{widener(wide, 0, heads.part(0, in.data(), item)),
-                                 widener(wide, 1, heads.part(1, in.data(), item)),
-                                 widener(wide, 2, heads.part(2, in.data(), item)),
-                                 widener(wide, 3, heads.result(dy, item))},
-                      std::array{heads.part(0, out.data(), item), heads.part(1, out.data(), item),
-                                 heads.part(2, out.data(), item)});
+
+  void operator()() const {
+    auto* memory = cpu_.workspace->as<std::byte>();
+    auto* sums = reinterpret_cast<float*>(memory + cpu_.threads * bytes_);
+    parallel_for(cpu_, work_.count(), 1, [this, memory, sums](int64_t begin, int64_t end) {
+      auto [scratch, wide] = carve(memory + omp_get_thread_num() * bytes_).first;
+      [[maybe_unused]] const typename Head::Session session{};
+      for (int64_t item = begin; item < end; ++item) {
+        if (work_.pieces() > 1) {
+          scratch.dk = sums + item * floats_;
+          scratch.dv = scratch.dk + floats_ / 2;
+        }
+        work_.for_each(item, item + 1, [&](int64_t head, int64_t first, int64_t rows) {
+          piece(scratch, wide, head, first, rows);
+        });
+      }
     });
-  };
-}
+    if (work_.pieces() > 1)
+      parallel_for(cpu_, heads_.count(), 1, [this, sums](int64_t begin, int64_t end) {
+        for (int64_t head = begin; head < end; ++head) add_pieces(head, sums);
+      });
+  }
+
+ private:
+  using Scratch = typename Head::Scratch;
+  using Wide = Widener<typename Head::Operand, X>;
+
+  auto carve(std::byte* memory) const {
+    Carver carver(memory);
+    auto scratch = std::pair(head_.carve(carver, heads_.s), Wide().carve(carver, heads_.s));
+    return std::pair(scratch, carver.used());
+  }
+  void piece(const Scratch& scratch, const typename Wide::Copies& wide, int64_t head, int64_t first,
+             int64_t rows) const {
+    const Wide widener;
+    head_.head(scratch,
+               std::array{widener(wide, 0, heads_.part(0, in_.data(), head).part(first, rows)),
+                          widener(wide, 1, heads_.part(1, in_.data(), head)),
+                          widener(wide, 2, heads_.part(2, in_.data(), head)),
+                          widener(wide, 3, heads_.result(dy_, head).part(first, rows))},
+               heads_.part(0, out_.data(), head).part(first, rows));
+    if (work_.pieces() == 1) store_sums(head, scratch.dk);
+  }
+  void add_pieces(int64_t head, float* sums) const {
+    float* total = sums + head * work_.pieces() * floats_;
+    for (int64_t p = 1; p < work_.pieces(); ++p)
+      for (int64_t i = 0; i < floats_; ++i) total[i] += total[p * floats_ + i];
+    store_sums(head, total);
+  }
+  void store_sums(int64_t head, const float* sums) const {
+    Head::store_sums(sums, heads_.part(1, out_.data(), head), heads_.part(2, out_.data(), head));
+  }
+
+  Context cpu_;
+  HeadLayout heads_;
+  Head head_;
+  HeadPieces work_;
+  const X* dy_;
+  std::array<const X*, 3> in_{};
+  std::array<X*, 3> out_{};
+  int64_t bytes_ = 0;                            // scratch of a thread
+  int64_t floats_ = Head::sum_floats(heads_.s);  // of a piece's dk and dv
+};
 
 }  // namespace
 
@@ -163,9 +218,12 @@ Kernel make_attention_grad(const Node& node, const Operands& operands, const Con
   const ops::AttentionShape s = ops::attention_shape(node, node.num_inputs() - 1);
   if (s.empty())
     return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
-  if (node.in(0).dtype == DType::f32) return make<float, float>(node, operands, cpu);
-  return uses_pairs(cpu, s) ? make<bf16, bf16>(node, operands, cpu)
-                            : make<float, bf16>(node, operands, cpu);
+  if (node.in(0).dtype == DType::f32) return Gradients<Backward<float>, float>(node, operands, cpu);
+  if (!uses_pairs(cpu, s)) return Gradients<Backward<float>, bf16>(node, operands, cpu);
+  if (cpu.isa == Isa::amx) return Gradients<TiledBackward<AmxTiles>, bf16>(node, operands, cpu);
+  if (cpu.isa == Isa::amx_emulated)
+    return Gradients<TiledBackward<EmulatedTiles>, bf16>(node, operands, cpu);
+  return Gradients<Backward<bf16>, bf16>(node, operands, cpu);
 }
 
 }  // namespace grimace::cpu

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 
 #include "backends/cpu/bf16_rows.h"
 #include "backends/cpu/context.h"
@@ -100,9 +101,10 @@ inline void pack_rows(const HeadRows<const T>& x, int64_t panel, Word<T>* out) {
   }
 }
 
-// x becomes e^(scale (x - max)), for scale > 0; returns the sum.
+// x becomes e^(scale (x - top)), of which the largest is 1; returns the sum.
 inline float exponentials(float* x, int64_t count, float scale) {
-  const float top = lane_max(count, [x](int64_t c) { return x[c]; });
+  const float sign = scale < 0.0f ? -1.0f : 1.0f;
+  const float top = sign * lane_max(count, [x, sign](int64_t c) { return sign * x[c]; });
   return lane_sum(count, [x, top, scale](int64_t c) {
     return x[c] = fast_exp_below_zero((x[c] - top) * scale);
   });
@@ -131,6 +133,39 @@ class HeadLayout {
     return {y + item / s.heads * s.queries * s.dim() + item % s.heads * s.width, s.queries, s.width,
             s.dim()};
   }
+};
+
+// Shares the work of `heads` among threads: where their number alone leaves threads idle, each is
+// cut into pieces of whole blocks of queries.
+class HeadPieces {
+ public:
+  HeadPieces(const Context& cpu, int64_t heads, int64_t queries, int64_t block)
+      : heads_(heads), queries_(queries), block_(block), blocks_((queries + block - 1) / block) {
+    constexpr int64_t kEven = 8;  // heads per thread that are shared well enough
+    const int64_t threads = cpu.threads;
+    if (heads % threads != 0 && heads < kEven * threads)
+      pieces_ = std::min(blocks_, threads / std::gcd(heads, threads));
+  }
+  int64_t pieces() const { return pieces_; }
+  int64_t count() const { return heads_ * pieces_; }
+  // body(head, first, rows) for the queries of items [begin, end), once per head.
+  template <typename Body>
+  void for_each(int64_t begin, int64_t end, const Body& body) const {
+    for (int64_t item = begin; item < end;) {
+      const int64_t head = item / pieces_;
+      const int64_t next = std::min(end, (head + 1) * pieces_);
+      const int64_t first = row(item - head * pieces_);
+      body(head, first, row(next - head * pieces_) - first);
+      item = next;
+    }
+  }
+
+ private:
+  int64_t row(int64_t piece) const {
+    return std::min(queries_, blocks_ * piece / pieces_ * block_);
+  }
+  int64_t heads_, queries_, block_, blocks_;
+  int64_t pieces_ = 1;
 };
 
 // Cuts one buffer into arrays that start on cache lines. With a null buffer it measures.
@@ -181,15 +216,16 @@ inline bool uses_pairs(const Context& cpu, const ops::AttentionShape& s) {
   return has_bf16_pairs(cpu.isa) && s.width % 2 == 0;
 }
 
-// How many queries are worked on at once: their scores should stay in the second-level cache, and
-// blocks should be of one size. A multiple of the rows of a tile.
-inline int64_t query_block(const ops::AttentionShape& s) {
-  constexpr int64_t kScores = 40 << 10;
-  constexpr int64_t kTile = TileProduct::kRows;
-  const int64_t fit = kScores / std::max<int64_t>(1, whole_vectors(s.keys));
-  const int64_t most = std::clamp<int64_t>(fit, 2 * kTile, 16 * kTile);
+// How many queries are worked on at once: their scores, at most `scores` of them, should stay in
+// the second-level cache, and blocks should be of one size. A multiple of `tile` rows.
+inline int64_t query_block(const ops::AttentionShape& s, int64_t tile, int64_t scores) {
+  const int64_t fit = scores / std::max<int64_t>(1, whole_vectors(s.keys));
+  const int64_t most = std::clamp<int64_t>(fit, 2 * tile, 16 * tile);
   const int64_t blocks = std::max<int64_t>(1, (s.queries + most - 1) / most);
-  return (s.queries + blocks * kTile - 1) / (blocks * kTile) * kTile;
+  return (s.queries + blocks * tile - 1) / (blocks * tile) * tile;
+}
+inline int64_t query_block(const ops::AttentionShape& s) {
+  return query_block(s, TileProduct::kRows, 40 << 10);
 }
 
 // y[c] = x[c] rounded; T is what the head is multiplied in.

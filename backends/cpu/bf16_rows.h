@@ -9,7 +9,16 @@ namespace grimace::cpu {
 
 // Rounds to nearest even; results too small to be normal become zero.
 void narrow_row(const float* x, int64_t count, bf16* out);
-// out[i] = a[i] in its low half, b[i] in its high half.
-void zip_rows(const float* a, const float* b, int64_t count, uint32_t* out);
+// Squares of 16 words on their way from rows to columns; what is missing counts as zeros.
+// out[w * 16 + r] = word w of row r, of `rows` rows of `words` words, `stride` bytes apart.
+void transpose_words(const void* from, int64_t stride, int64_t rows, int64_t words, uint32_t* out);
+// out[c * out_stride + s] = element c of row 2 s in its low half, of row 2 s + 1 in its high half,
+// of `rows` rows of `columns` elements, `stride` elements apart.
+void transpose_pairs(const bf16* from, int64_t stride, int64_t rows, int64_t columns, uint32_t* out,
+                     int64_t out_stride);
+
+// Words of two rows, a[i] in the low half and b[i] in the high half, in vectors of 16 that lie
+// `vector_step` words apart; zeros from `count` on. Without a row (null) zeros stand for it.
+void zip_rows(const bf16* a, const bf16* b, int64_t count, uint32_t* out, int64_t vector_step);
 
 }  // namespace grimace::cpu

@@ -1,5 +1,5 @@
 // The cpu backend: oneDNN products and own vector kernels, OpenMP threads, f32 and bf16 (bf16
-// operands of products, f32 for all the rest). GRIMACE_ISA caps the instruction set.
+// operands of products, f32 for all the rest). GRIMACE_ISA forces an instruction set.
 #pragma once
 
 #include "backends/backend.h"

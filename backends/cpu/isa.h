@@ -11,11 +11,14 @@
 
 namespace grimace::cpu {
 
-enum class Isa : uint8_t { sse2, avx2, avx512, amx };
+// amx: avx512 with its bf16 products, and tiles that the kernel lets this process use.
+// amx_emulated: the same kernels on tiles in plain C++ (emulated_tiles.h), slow, to prove them.
+enum class Isa : uint8_t { sse2, avx2, avx512, amx, amx_emulated };
 
 std::string_view name_of(Isa isa);
-// The best this machine has, capped by the environment variable GRIMACE_ISA=sse2|avx2|avx512|amx.
-// Error when the variable holds something else.
+bool runs_here(Isa isa);
+// The best this machine has, or what the environment variable GRIMACE_ISA names:
+// sse2|avx2|avx512|amx|amx-emulated. Error when it holds something else, or what does not run here.
 Isa best_isa();
 
 template <typename Body>

@@ -30,7 +30,8 @@ dnnl::engine& cpu_engine() {
   static dnnl::engine engine = [] {
     switch (best_isa()) {
       case Isa::amx:
-        break;  // the machine's best: nothing to cap
+      case Isa::amx_emulated:  // only our own kernels are emulated
+        break;                 // the machine's best: nothing to cap
       case Isa::avx512:
         dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx512_core_bf16);
         break;

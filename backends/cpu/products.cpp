@@ -1,8 +1,10 @@
-// matmul and linear on oneDNN. Operands are f32, or bf16 with f32 accumulation; where the machine
-// or the library has no fast bf16 product, bf16 operands are widened to f32 first and bf16 results
-// rounded last, which changes no value. Stable weights are packed once per version.
+// matmul and linear on oneDNN, weight gradients in tiles where there are any. Operands are f32, or
+// bf16 with f32 accumulation; where the machine or the library has no fast bf16 product, bf16
+// operands are widened to f32 first and bf16 results rounded last, which changes no value. Stable
+// weights are packed once per version.
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/onednn.h"
+#include "backends/cpu/weight_gradient.h"
 #include "ir/interpret.h"
 #include "ir/op_def.h"
 
@@ -81,6 +83,7 @@ Kernel product(const Product& p, const Operands& operands, const Context& cpu) {
   if (p.node.out().numel() == 0) return [] {};
   if (p.spec.k == 0)
     return [&node = p.node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+  if (serves_weight_gradient(p.spec, cpu)) return make_weight_gradient(p.spec, p.operands, cpu);
   if (p.spec.operand == DType::bf16 && !OneDnnMatmul::fast_bf16(p.spec, cpu))
     return widened(p, cpu);
   return direct(p, cpu);

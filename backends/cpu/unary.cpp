@@ -1,10 +1,13 @@
 // Elementwise ops whose operands all have the result's shape: y[i] = f(x[i]) or f(x[i], dy[i]).
 // exp, erf and gelu use the approximations of vector_math.h. Split by elements; in place allowed.
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 
+#include "backends/cpu/bf16_rows.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/parallel.h"
+#include "backends/cpu/tile_product.h"
 #include "backends/cpu/vector_math.h"
 #include "ir/float16.h"
 
@@ -108,41 +111,57 @@ Kernel make_floor(const Node&, const Operands& operands, const Context& cpu) {
 Kernel make_is_finite(const Node&, const Operands& operands, const Context& cpu) {
   return unary<bool>(operands, cpu, [](float x) { return std::fabs(x) <= FLT_MAX; });
 }
-// gelu and its gradient on T, f32 or bf16, computed in f32.
-template <typename T>
-Kernel gelu(const Operands& operands, const Context& cpu) {
-  return [cpu, x = operands.in[0].as<T>(), y = operands.out[0].as<T>().data()] {
-    map(cpu, x.data(), y, static_cast<int64_t>(x.size()), [](T element) {
-      const float v = static_cast<float>(element);
-      return T(v * normal_cdf(v, fast_exp(-0.5f * v * v)));
-    });
-  };
-}
-
-// dx = dy (cdf(x) + x pdf(x)); cdf and pdf share one exponential.
-template <typename T>
-Kernel gelu_grad(const Operands& operands, const Context& cpu) {
-  return [cpu, x = operands.in[0].as<T>().data(), dy = operands.in[1].as<T>().data(),
-          dx = operands.out[0].as<T>()] {
-    parallel_for(cpu, static_cast<int64_t>(dx.size()), kGrain,
-                 [x, dy, dx = dx.data()](int64_t begin, int64_t end) {
+// y[i] = f(i) rounded to bf16, chunk by chunk: f in vectors of f32, which the machine may have an
+// instruction to round.
+template <typename F>
+void map_to_bf16(const Context& cpu, bf16* y, int64_t count, const F& f) {
+  const bool rounds = has_bf16_pairs(cpu.isa);
+  parallel_for(cpu, count, kGrain, [=](int64_t begin, int64_t end) {
+    constexpr int64_t kChunk = 512;
+    float chunk[kChunk];
+    for (int64_t first = begin; first < end; first += kChunk) {
+      const int64_t n = std::min(kChunk, end - first);
 #pragma GCC ivdep
-                   for (int64_t i = begin; i < end; ++i) {
-                     const float v = static_cast<float>(x[i]);
-                     const float e = fast_exp(-0.5f * v * v);
-                     dx[i] =
-                         T(static_cast<float>(dy[i]) * (normal_cdf(v, e) + v * e * kInvSqrt2Pi));
-                   }
-                 });
-  };
+      for (int64_t i = 0; i < n; ++i) chunk[i] = f(first + i);
+      if (rounds) {
+        narrow_row(chunk, n, y + first);
+        continue;
+      }
+#pragma GCC ivdep
+      for (int64_t i = 0; i < n; ++i) y[first + i] = bf16(chunk[i]);
+    }
+  });
 }
 
 Kernel make_gelu(const Node& node, const Operands& operands, const Context& cpu) {
-  return node.in(0).dtype == DType::f32 ? gelu<float>(operands, cpu) : gelu<bf16>(operands, cpu);
+  if (node.in(0).dtype == DType::f32)
+    return unary(operands, cpu, [](float x) { return x * normal_cdf(x, fast_exp(-0.5f * x * x)); });
+  return [cpu, x = operands.in[0].as<bf16>(), y = operands.out[0].as<bf16>().data()] {
+    map_to_bf16(cpu, y, static_cast<int64_t>(x.size()),
+                [x = x.data()](int64_t i) { return coarse_gelu(static_cast<float>(x[i])); });
+  };
 }
+
+// dx = dy (cdf(x) + x pdf(x)); in f32, cdf and pdf share one exponential.
 Kernel make_gelu_grad(const Node& node, const Operands& operands, const Context& cpu) {
-  return node.in(0).dtype == DType::f32 ? gelu_grad<float>(operands, cpu)
-                                        : gelu_grad<bf16>(operands, cpu);
+  if (node.in(0).dtype == DType::f32)
+    return [cpu, x = operands.in[0].as<float>().data(), dy = operands.in[1].as<float>().data(),
+            dx = operands.out[0].as<float>()] {
+      parallel_for(cpu, static_cast<int64_t>(dx.size()), kGrain,
+                   [x, dy, dx = dx.data()](int64_t begin, int64_t end) {
+#pragma GCC ivdep
+                     for (int64_t i = begin; i < end; ++i) {
+                       const float e = fast_exp(-0.5f * x[i] * x[i]);
+                       dx[i] = dy[i] * (normal_cdf(x[i], e) + x[i] * e * kInvSqrt2Pi);
+                     }
+                   });
+    };
+  return [cpu, x = operands.in[0].as<bf16>().data(), dy = operands.in[1].as<bf16>().data(),
+          dx = operands.out[0].as<bf16>()] {
+    map_to_bf16(cpu, dx.data(), static_cast<int64_t>(dx.size()), [x, dy](int64_t i) {
+      return static_cast<float>(dy[i]) * coarse_gelu_slope(static_cast<float>(x[i]));
+    });
+  };
 }
 
 }  // namespace grimace::cpu

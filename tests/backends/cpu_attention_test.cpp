@@ -94,12 +94,32 @@ TEST(CpuAttention, KeepsWhatIsNotANumber) {
   }
 }
 
-TEST(CpuAttention, LeavesNegativeScalesToTheReferenceKernel) {
-  Graph graph;
-  Builder g(graph);
-  const Value q = g.input("q", {DType::f32, {1, 3, 12}});
-  const Value y = g.emit(op_attention, {q}, {{"heads", 1}, {"scale", -1.0}});
-  EXPECT_FALSE(cpu::has_kernel(*y.producer()));
+TEST(CpuAttention, IsTheSameBitForBitHoweverManyThreadsShareAHead) {
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    Graph graph;
+    Builder g(graph);
+    g.emit(op_attention, {g.input("qkv", {dtype, {1, 301, 3 * 64}})}, attributes({1, 0, 0, 2, 32}));
+    const testing::NodeRun run(graph);
+    const std::vector<Tensor> wanted = run.kernel(testing::context(1));
+    for (const int threads : {2, 3, 4, 5})
+      EXPECT_TRUE(testing::same_bits(run.kernel(testing::context(threads))[0], wanted[0]))
+          << dtype << " with " << threads;
+  }
+}
+
+// With a scale below zero the smallest product weighs most; with none all keys weigh the same.
+TEST(CpuAttention, TakesScalesOfAnySign) {
+  for (const DType dtype : {DType::f32, DType::bf16})
+    for (const double scale : {-0.3, 0.0, 4.0, -4.0})
+      for (const bool gradient : {false, true})
+        expect_kernel_agrees(
+            [&](Builder& g) {
+              std::vector<Value> inputs{g.input("qkv", {dtype, {2, 19, 48}})};
+              if (gradient) inputs.push_back(g.input("dy", {dtype, {2, 19, 16}}));
+              g.emit(gradient ? op_attention_grad : op_attention, inputs,
+                     {{"heads", 2}, {"scale", scale}});
+            },
+            dtype == DType::f32 ? 2e-5 : kBf16);
 }
 
 // What mixed_precision makes of a step: bf16 where only products, gelu and sums read.

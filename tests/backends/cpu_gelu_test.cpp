@@ -32,11 +32,11 @@ double worst_ulp(const OpDef& op, Isa isa, double first, double last, double (*e
 
 class CpuApproximation : public ::testing::TestWithParam<Isa> {
   void SetUp() override {
-    if (GetParam() > cpu::best_isa()) GTEST_SKIP() << "this machine lacks " << name_of(GetParam());
+    if (!runs_here(GetParam())) GTEST_SKIP() << "this machine lacks " << name_of(GetParam());
   }
 };
 INSTANTIATE_TEST_SUITE_P(, CpuApproximation, ::testing::Values(Isa::sse2, Isa::avx2, Isa::avx512),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         testing::isa_test_name);
 
 TEST_P(CpuApproximation, ErfIsWithinTwoUlp) {
   const double near = worst_ulp(op_erf, GetParam(), -1.0, 1.0, std::erf);
@@ -91,6 +91,86 @@ TEST_P(CpuApproximation, GeluAndItsGradientAreCloserThanRoundingToTheDoubleFormu
   const cpu::Context cpu = testing::context(1, GetParam());
   EXPECT_LE(testing::relative_error(forward.kernel(cpu)[0], y), 6e-8);
   EXPECT_LE(testing::relative_error(backward.kernel(cpu)[0], dx), 1.2e-7);
+}
+
+struct Exact {
+  explicit Exact(double x)
+      : cdf(0.5 * std::erfc(-x / std::sqrt(2.0))),
+        gelu(x * cdf),
+        slope(cdf + x * std::exp(-0.5 * x * x) / std::sqrt(2.0 * M_PI)) {}
+  double cdf, gelu, slope;
+};
+
+// Every bf16, in the order of its bits.
+std::vector<bf16> every_bf16() {
+  std::vector<bf16> all(1 << 16);
+  for (size_t i = 0; i < all.size(); ++i) all[i].bits = static_cast<uint16_t>(i);
+  return all;
+}
+
+constexpr double kLeast = 1.2e-38;  // denormals may become zeros
+
+TEST(CpuGelu, CoarseFormsAreFarInsideARoundingForEveryBf16) {
+  for (const bf16 element : every_bf16()) {
+    const float x = static_cast<float>(element);
+    if (!std::isfinite(x)) continue;
+    const Exact exact(x);
+    const double gelu = static_cast<double>(cpu::coarse_gelu(x)) - exact.gelu;
+    const double slope = static_cast<double>(cpu::coarse_gelu_slope(x)) - exact.slope;
+    ASSERT_LE(std::fabs(gelu), x < -9.0f ? 2e-18 : 8e-5 * std::fabs(exact.gelu) + kLeast) << x;
+    ASSERT_LE(std::fabs(slope), 5e-5) << x;
+    if (-8.0f <= x && x <= -1.5f) {
+      ASSERT_LE(std::fabs(slope), 1.2e-4 * std::fabs(exact.slope)) << x;
+    }
+  }
+}
+
+double half_unit(double x) {
+  return x == 0.0 ? 0.0 : std::ldexp(1.0, std::ilogb(x) - 8);
+}
+
+// `op` of every bf16 (and of ones) against `exact`, within half a unit and `rest`.
+void expect_one_rounding(const OpDef& op, double Exact::*exact, double rest) {
+  Graph graph;
+  Builder g(graph);
+  const TensorType type{DType::bf16, {1 << 16}};
+  std::vector<Value> inputs{g.input("x", type)};
+  if (&op == &op_gelu_grad) inputs.push_back(g.input("dy", type));
+  g.emit(op, inputs);
+  testing::NodeRun run(graph);
+  const std::vector<bf16> all = every_bf16();
+  std::ranges::copy(all, run.inputs[0].as<bf16>().begin());
+  if (run.inputs.size() == 2) std::ranges::fill(run.inputs[1].as<bf16>(), bf16(1.0f));
+  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+    if (!runs_here(isa)) continue;
+    const Tensor y = run.kernel(testing::context(2, isa))[0];
+    for (size_t i = 0; i < all.size(); ++i) {
+      const auto x = static_cast<double>(static_cast<float>(all[i]));
+      const auto got = static_cast<double>(static_cast<float>(y.as<bf16>()[i]));
+      const double wanted = Exact(x).*exact;
+      SCOPED_TRACE(cat(x, " on ", name_of(isa)));
+      if (std::isnan(x)) {
+        ASSERT_TRUE(std::isnan(got));
+      }
+      if (std::isfinite(x)) {
+        ASSERT_LE(std::fabs(got - wanted), half_unit(wanted) + rest);
+      }
+    }
+  }
+}
+
+TEST(CpuGelu, CoarseFormsHaveTheirLimitsAtInfinity) {
+  EXPECT_EQ(cpu::coarse_gelu(INFINITY), INFINITY);
+  EXPECT_EQ(cpu::coarse_gelu_slope(INFINITY), 1.0f);
+  EXPECT_EQ(cpu::coarse_gelu_slope(-INFINITY), 0.0f);
+}
+
+TEST(CpuGelu, OfEveryBf16IsOneRoundingOff) {
+  expect_one_rounding(op_gelu, &Exact::gelu, 1e-5);
+}
+
+TEST(CpuGelu, SlopeOfEveryBf16IsOneRoundingOff) {
+  expect_one_rounding(op_gelu_grad, &Exact::slope, 5e-5);
 }
 
 TEST(CpuGelu, GradientAgreesWithReference) {

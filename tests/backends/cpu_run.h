@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -17,6 +18,13 @@ namespace grimace::testing {
 
 inline cpu::Context context(int threads, cpu::Isa isa = cpu::best_isa()) {
   return {.threads = threads, .isa = isa};
+}
+
+// For tests with an Isa as parameter: names may not have a dash.
+inline std::string isa_test_name(const ::testing::TestParamInfo<cpu::Isa>& info) {
+  std::string name(name_of(info.param));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 // Standard normal floats; small integers for the other types.
@@ -117,8 +125,9 @@ inline void expect_kernel_agrees(const std::function<void(Builder&)>& build, dou
   SCOPED_TRACE(run.node.describe() + " " + to_string(run.node.out()));
   ASSERT_TRUE(cpu::has_kernel(run.node));
   const std::vector<Tensor> wanted = run.reference();
-  for (const cpu::Isa isa : {cpu::Isa::sse2, cpu::Isa::avx2, cpu::Isa::avx512}) {
-    if (isa > cpu::best_isa()) continue;
+  for (const cpu::Isa isa :
+       {cpu::Isa::sse2, cpu::Isa::avx2, cpu::Isa::avx512, cpu::Isa::amx, cpu::Isa::amx_emulated}) {
+    if (!runs_here(isa)) continue;
     for (const int threads : {1, 2, 3}) {
       const std::vector<Tensor> got = run.kernel(context(threads, isa));
       const std::vector<Tensor> again = run.kernel(context(threads, isa));

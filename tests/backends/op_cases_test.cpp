@@ -21,7 +21,7 @@ using Tensors = std::map<std::string, Tensor>;
 class EveryOpCase : public ::testing::TestWithParam<Isa> {
  protected:
   void SetUp() override {
-    if (GetParam() > cpu::best_isa()) GTEST_SKIP() << "this machine lacks " << name_of(GetParam());
+    if (!runs_here(GetParam())) GTEST_SKIP() << "this machine lacks " << name_of(GetParam());
     if (const char* cap = std::getenv("GRIMACE_ISA")) outer_cap_ = cap;
     setenv("GRIMACE_ISA", std::string(name_of(GetParam())).c_str(), 1);
   }
@@ -36,8 +36,9 @@ class EveryOpCase : public ::testing::TestWithParam<Isa> {
   std::string outer_cap_;
 };
 INSTANTIATE_TEST_SUITE_P(, EveryOpCase,
-                         ::testing::Values(Isa::sse2, Isa::avx2, Isa::avx512, Isa::amx),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         ::testing::Values(Isa::sse2, Isa::avx2, Isa::avx512, Isa::amx,
+                                           Isa::amx_emulated),
+                         testing::isa_test_name);
 
 Tensors inputs_of(const OpCase& op_case) {
   Tensors inputs;
