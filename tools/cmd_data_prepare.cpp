@@ -31,12 +31,6 @@ std::string list_text(const Corpus& corpus, const std::vector<PreparedClip>& cli
   return text;
 }
 
-void write_list(const fs::path& file, const std::string& text) {
-  AtomicFile out(file);
-  out.write(text);
-  out.commit();
-}
-
 // All lists or none: they are made in a folder beside, which then takes its name.
 void write_lists(const Corpus& corpus, const PreparedLists& lists, fs::path out) {
   out = fs::absolute(out).lexically_normal();
@@ -49,8 +43,8 @@ void write_lists(const Corpus& corpus, const PreparedLists& lists, fs::path out)
     for (size_t i = 0; i < lists.folds.size(); ++i) {
       const fs::path folder = partial / fold_name(static_cast<int64_t>(i + 1));
       ensure_writable_dir(folder);
-      write_list(folder / kTrainList, list_text(corpus, lists.folds[i].train));
-      write_list(folder / kTestList, list_text(corpus, lists.folds[i].test));
+      write_text(folder / kTrainList, list_text(corpus, lists.folds[i].train));
+      write_text(folder / kTestList, list_text(corpus, lists.folds[i].test));
     }
     fs::rename(partial, out);
   } catch (...) {

@@ -116,6 +116,11 @@ std::vector<Key> data_keys() {
        .meaning =
            "names of the classes, in the order of their numbers; empty = as the list has them",
        .flags = {{"classes"}}},
+      {KEY(data.folds), .meaning = "folds that the data set is published with; 0 = any", .min = 0,
+       .max = 1000, .changes_result = false},
+      {KEY(data.fold),
+       .meaning = "train and test on this fold of a folder of lists, in a folder of the run",
+       .min = 0, .max = 1000, .flags = {{"fold"}}},
       {KEY(data.test_num_segment), .meaning = "temporal segments of a clip that are evaluated",
        .min = 1, .max = 100, .authors = {{"test_num_segment"}}, .changes_result = false},
       {KEY(data.test_num_crop), .meaning = "crops of each segment that are evaluated", .min = 1,
