@@ -47,7 +47,7 @@ std::vector<fs::path> entries_of(const fs::path& folder) {
   return entries;
 }
 
-enum class Content { frames, folders, neither };
+enum class Content { frames, clips, neither };
 
 Content content_of(const fs::path& folder) {
   Content content = Content::neither;
@@ -55,7 +55,7 @@ Content content_of(const fs::path& folder) {
   fs::directory_iterator at(folder, failed);
   for (; !failed && at != fs::directory_iterator(); at.increment(failed)) {
     if (is_picture(at->path())) return Content::frames;
-    if (at->is_directory(ignored)) content = Content::folders;
+    if (at->is_directory(ignored) || is_video(at->path())) content = Content::clips;
   }
   return content;
 }

@@ -119,6 +119,7 @@ std::string fold_table(const std::vector<FoldScore>& scores) {
     row(name, matrix.total(), [&](std::string_view figure) { return metrics.value(figure); });
   };
   for (const FoldScore& score : scores) row_of(std::to_string(score.fold), score.matrix);
+  if (scores.size() == 1) return table.text();
   table.rule();
   const ConfusionMatrix all = sum(scores);
   row("mean", all.total(), [&](std::string_view figure) { return mean(scores, figure); });

@@ -36,6 +36,23 @@ void on_signal(int signal) {
   }
 }
 
+// While a run is under way; what comes after it ends at once, as programs do.
+class SignalScope {
+ public:
+  SignalScope()
+      : interrupt_(std::signal(SIGINT, on_signal)), end_(std::signal(SIGTERM, on_signal)) {}
+  ~SignalScope() {
+    std::signal(SIGINT, interrupt_);
+    std::signal(SIGTERM, end_);
+  }
+  SignalScope(const SignalScope&) = delete;
+  SignalScope& operator=(const SignalScope&) = delete;
+
+ private:
+  using Handler = void (*)(int);
+  Handler interrupt_, end_;
+};
+
 std::string megabytes(int64_t bytes) {
   return cat((bytes + (1 << 20) - 1) >> 20, " MiB");
 }
@@ -124,8 +141,7 @@ class TrainingRun {
                  "; more --epochs or --steps make it longer"));
       return 0;
     }
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    const SignalScope signals;
     const TrainingSummary summary = trainer.run();
     check_profiled();
     inform(cat(summary.interrupted ? "interrupted: saved at step " : "done: ", summary.steps,
