@@ -26,7 +26,7 @@ struct Corpus {
   // The first folder that is there is used. Otherwise persons make the folds, below.
   struct Lists {
     std::vector<std::string> folders = {};
-    std::string train = {}, test = {};
+    std::vector<std::string> train = {}, test = {};  // names in use for a list; the first there is
     std::string name_column = {};  // of a CSV with header; empty: lines "<name> <label>"
     bool names_have_extensions = false;
   } lists = {};

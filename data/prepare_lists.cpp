@@ -148,14 +148,24 @@ fs::path lists_folder(const Corpus& corpus, const fs::path& root) {
       cat(root.string(), ": the lists of ", corpus.title, " are not there; expected ", tried));
 }
 
-ListFile read_part(const Corpus& corpus, const fs::path& folder, std::string file, size_t fold) {
+ListFile read_part(const Corpus& corpus, const fs::path& folder,
+                   const std::vector<std::string>& names, size_t fold) {
   const std::string field = "{fold}";
-  if (const size_t at = file.find(field); at != std::string::npos)
-    file.replace(at, field.size(), std::to_string(fold + 1));
-  return read_list(folder / file, {.append_mp4 = false,
-                                   .as_written = true,
-                                   .path_column = corpus.lists.name_column,
-                                   .named_labels = true});
+  std::vector<fs::path> files;
+  for (std::string name : names) {
+    if (const size_t at = name.find(field); at != std::string::npos)
+      name.replace(at, field.size(), std::to_string(fold + 1));
+    files.push_back(folder / name);
+  }
+  const auto there = std::ranges::find_if(files, [](const fs::path& file) {
+    std::error_code ignored;
+    return fs::exists(file, ignored);
+  });
+  return read_list(there == files.end() ? files.front() : *there,
+                   {.append_mp4 = false,
+                    .as_written = true,
+                    .path_column = corpus.lists.name_column,
+                    .named_labels = true});
 }
 
 void fold_by_lists(const Corpus& corpus, const fs::path& root, const FoundClips& found,
@@ -163,8 +173,9 @@ void fold_by_lists(const Corpus& corpus, const fs::path& root, const FoundClips&
   const fs::path folder = lists_folder(corpus, root);
   const std::map<std::string, fs::path> clips = by_name(found);
   std::set<std::string> listed, absent;
-  const auto read = [&](const std::string& file, size_t fold, std::vector<PreparedClip>& into) {
-    const ListFile list = read_part(corpus, folder, file, fold);
+  const auto read = [&](const std::vector<std::string>& names, size_t fold,
+                        std::vector<PreparedClip>& into) {
+    const ListFile list = read_part(corpus, folder, names, fold);
     for (const ListEntry& entry : list.entries) {
       const auto label = class_of(corpus, entry.label.value_or(""));
       check(label.has_value(), list.place(entry), ": the label '", entry.label.value_or(""),

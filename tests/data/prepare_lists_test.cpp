@@ -82,6 +82,13 @@ TEST_F(PrepareListsTest, dfew_follows_its_lists) {
   EXPECT_THAT(reasons(lists), ElementsAre("1 there, but in no list"));
 }
 
+TEST_F(PrepareListsTest, lists_of_dfew_have_two_names) {
+  make_dfew("Clip/clip_224x224");
+  fs::rename(scratch_ / dfew_list(true, 2),
+             scratch_ / "EmoLabel_DataSplit/test(single-labeled)/test_set_2.csv");
+  EXPECT_THAT(rows(prepare("dfew").folds[1].test), ElementsAre("Clip/clip_224x224/00002 1"));
+}
+
 TEST_F(PrepareListsTest, clips_elsewhere_are_found_by_a_pattern) {
   make_dfew("faces/part_2");
   EXPECT_EQ(error_of("dfew"),
