@@ -61,8 +61,6 @@ void take_classes(Recipe& recipe, const LabelledClips& clips) {
   const std::string where = clips.list.file.string();
   check(clips.classes.size() >= 2, where, ": all clips are of one class, '", clips.classes.front(),
         "'; nothing can be told apart");
-  check(clips.classes.size() <= 1000, where, ": ", clips.classes.size(),
-        " classes; a classifier has at most 1000");
   recipe.data.classes = clips.classes;
   recipe.model.classes = std::ssize(clips.classes);
   for (const std::string& name : clips.classes)
@@ -79,8 +77,8 @@ int train(Recipe recipe, const TrainingFlags& flags) {
   if (!job.recipe.data.val.empty()) {
     auto validation =
         std::make_shared<Validation>(job.recipe, labelled_clips(job.recipe, job.recipe.data.val));
-    job.epoch_done = [validation](Trainer& trainer, const Executable& trained, int64_t epoch) {
-      validation->after_epoch(trainer, trained, epoch);
+    job.epoch_done = [validation](Trainer& trainer, int64_t epoch) {
+      validation->after_epoch(trainer, epoch);
     };
   }
   return run_training(std::move(job), flags);

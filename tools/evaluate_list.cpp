@@ -33,7 +33,7 @@ void load(Executable& executable, const NamedModel& model, const Weights& weight
           std::optional<bool> ema) {
   load_parameters(executable, model, weights, LoadRule::all);
   for (const Value& param : executable.graph().inputs(Role::param)) {
-    const std::string name = state_tensor("ema." + param.name());
+    const std::string name = state_tensor(average_of(param.name()));
     check(weights.contains(name) || !ema.value_or(false), weights.path().string(),
           ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
     if (weights.contains(name) && ema.value_or(true))

@@ -199,7 +199,7 @@ class TrainingRun {
     if (!recipe_.run.init.empty()) load_init();
     if (!recipe_.optim.model_ema) return;
     for (const Value& param : executable_->graph().inputs(Role::param))
-      executable_->write("ema." + param.name(), executable_->view(param.name()));
+      executable_->write(average_of(param.name()), executable_->view(param.name()));
   }
 
   void load_init() {
@@ -230,10 +230,7 @@ class TrainingRun {
       if (!spec.alias_of.empty()) options.aliases.emplace_back(spec.name, spec.alias_of);
     options.progress = progress_mode_from(recipe_.run.progress);
     options.stop = &stop_requested;
-    if (job_.epoch_done && !dry_)
-      options.epoch_done = [this](Trainer& trainer, int64_t epoch) {
-        job_.epoch_done(trainer, *executable_, epoch);
-      };
+    if (!dry_) options.epoch_done = job_.epoch_done;
     return options;
   }
 
