@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tools/evaluation_report.h"
 #include "tools/finetune_data.h"
