@@ -24,7 +24,7 @@ void accumulate(Builder& b, const std::vector<Value>& params, std::vector<Value>
 
 // ema <- decay ema + (1 - decay) next, where there was an update.
 void average(Builder& b, Value param, Value next, Value apply, double decay) {
-  const Value ema = b.state("ema." + param.name(), param.type());
+  const Value ema = b.state(average_of(param.name()), param.type());
   b.update(ema, b.select(apply, ema * decay + next * (1.0 - decay), ema));
 }
 

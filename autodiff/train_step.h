@@ -24,6 +24,11 @@ struct TrainStepOptions {
   std::optional<double> ema_decay{};  // keeps an exponential moving average of every parameter
 };
 
+// The state that holds a parameter's average.
+inline std::string average_of(const std::string& param) {
+  return "ema." + param;
+}
+
 // Extends a forward graph whose scalar `loss` is given. Trains every param of the graph (`rules`
 // has one entry per param name). Adds
 //   inputs   "lr", "weight_decay" f32[]; with accumulation also "first_of_update" and

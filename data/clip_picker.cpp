@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "data/random.h"
+#include "ir/error.h"
 
 namespace grimace {
 
@@ -24,19 +25,39 @@ std::optional<std::string> BadClips::try_load(int64_t clip, const std::function<
 
 bool BadClips::too_many(int64_t bad) const {
   const auto clips = std::ssize(list_.entries);
-  return bad >= clips || static_cast<double>(bad) > max_bad_ * static_cast<double>(clips);
+  return bad >= clips || static_cast<double>(bad) > loading_.max_bad * static_cast<double>(clips);
 }
 
-void BadClips::report(const std::vector<Unreadable>& clips, const char* consequence,
-                      const std::function<void(const std::string&)>& warn) {
+void BadClips::note_frames(int64_t clip, int64_t frames) {
+  if (frames != 1) return;
+  const std::lock_guard lock(mutex_);
+  if (single_frames_.insert(clip).second) unreported_.push_back(clip);
+}
+
+void BadClips::report_single_frames() {
+  std::vector<int64_t> clips;
+  {
+    const std::lock_guard lock(mutex_);
+    clips.swap(unreported_);
+  }
+  if (!loading_.warn) return;
+  for (const int64_t clip : clips) {
+    const ListEntry& entry = list_.entries[static_cast<size_t>(clip)];
+    loading_.warn(cat(list_.place(entry), ": ", entry.path.string(),
+                      ": a single frame, which is repeated; it shows no motion"));
+  }
+}
+
+void BadClips::report(const std::vector<Unreadable>& clips, const char* consequence) {
+  report_single_frames();
   for (const Unreadable& clip : clips) {
     if (!reported_.insert(clip.clip).second) continue;
     const std::string where = list_.place(list_.entries[static_cast<size_t>(clip.clip)]);
     check(!too_many(std::ssize(reported_)), where, ": ", reported_.size(), " of ",
-          list_.entries.size(), " clips are unreadable, more than --max-bad ", max_bad_,
+          list_.entries.size(), " clips are unreadable, more than --max-bad ", loading_.max_bad,
           " allows; the last: ", clip.reason, "; grimace data check ", list_.file.string(),
           " names all");
-    if (warn) warn(cat(where, ": ", consequence, ": ", clip.reason));
+    if (loading_.warn) loading_.warn(cat(where, ": ", consequence, ": ", clip.reason));
   }
 }
 

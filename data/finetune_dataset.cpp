@@ -22,7 +22,7 @@ struct MadeBatch {
 void check_settings(const LabelledClips& clips, const FinetuneDataConfig& config) {
   validate(config.clip);
   validate(config.augment);
-  check_loading(config);
+  check_loading(config.loading, config.batch_size);
   check(config.num_sample >= 1 && config.num_sample <= 64, "num_sample must be in 1..64; got ",
         config.num_sample);
   validate(config.mixup, int64_t{config.batch_size} * config.num_sample);
@@ -40,11 +40,11 @@ class FinetuneDataset::Maker {
       : clips_((check_settings(clips, config), std::move(clips))),
         config_(config),
         picker_(std::ssize(clips_.labels), config.seed),
-        bad_(clips_.list, config.max_bad),
+        bad_(clips_.list, config.loading),
         prefetcher_({.parts = config.batch_size,
                      .start = [this](int64_t number) { return start(number); },
                      .fill = [this](MadeBatch& made, int64_t, int64_t part) { fill(made, part); }},
-                    config.workers, config.prefetch) {}
+                    config.loading.workers, config.loading.prefetch) {}
 
   const FinetuneDataConfig& config() const { return config_; }
   BadClips& bad() { return bad_; }
@@ -93,9 +93,10 @@ class FinetuneDataset::Maker {
 
   // Writes the versions of a clip to the rows from `row` on.
   void load(int64_t clip, int64_t epoch, int64_t index, int64_t attempt, Tensor& video,
-            int64_t row) const {
+            int64_t row) {
     const auto& path = clips_.list.entries[static_cast<size_t>(clip)].path;
-    const auto source = open_frames(path, config_.decode_threads);
+    const auto source = open_frames(path, config_.loading.decode_threads);
+    bad_.note_frames(clip, source->frame_count());
     auto random = data_stream(config_.seed, "frames", epoch, index, attempt);
     const int64_t end = draw_end(source->frame_count(), config_.clip, random);
     const std::vector<Image> frames =
@@ -139,7 +140,7 @@ const std::set<int64_t>& FinetuneDataset::bad_clips() const {
 Batch FinetuneDataset::next() {
   MadeBatch made = maker_->prefetcher().next();
   for (const auto& clips : made.unreadable)
-    maker_->bad().report(clips, "this clip is replaced by another", maker_->config().warn);
+    maker_->bad().report(clips, "this clip is replaced by another");
   return maker_->finish(std::move(made));
 }
 

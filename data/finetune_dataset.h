@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -11,6 +10,7 @@
 #include "data/augment.h"
 #include "data/labelled_clip.h"
 #include "data/labels.h"
+#include "data/loading.h"
 #include "data/mixup.h"
 #include "runtime/batch_source.h"
 
@@ -23,12 +23,7 @@ struct FinetuneDataConfig {
   int num_sample = 1;  // repeated augmentation: versions of each clip, from the same frames
   int batch_size = 8;  // clips; a batch holds num_sample versions of each
   uint64_t seed = 0;
-  int workers = 2;         // 0: next() does the work itself
-  int decode_threads = 1;  // of each worker's video decoder
-  int prefetch = 2;        // batches made ahead, the bound on memory
-  double max_bad = 0.05;   // fraction of the list's clips that may be unreadable
-  // Told of each unreadable clip once, in the thread that calls next().
-  std::function<void(const std::string&)> warn = {};
+  LoadingConfig loading = {};
 };
 
 // Gives "video" f32 [B,3,T,H,W] with B = batch_size * num_sample (versions of one clip are

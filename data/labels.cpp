@@ -14,6 +14,7 @@ namespace grimace {
 namespace {
 
 constexpr size_t kMaxName = 200;  // bytes of a class name
+constexpr const char* kWhy = ", as their confusion matrix is kept and printed whole";
 
 std::optional<int64_t> as_number(std::string_view text) {
   int64_t value = 0;
@@ -62,7 +63,7 @@ std::vector<std::string> find_classes(const ListFile& list) {
           number ? "number" : "name", ", those before are ", numbers ? "numbers" : "names",
           "; name the classes");
     names.insert(*entry.label);
-    check(std::ssize(names) <= kMaxClasses, where, ": more than ", kMaxClasses, " classes");
+    check(std::ssize(names) <= kMaxClasses, where, ": more than ", kMaxClasses, " classes", kWhy);
   }
   if (numbers) return numbered_classes(highest + 1);
   return {names.begin(), names.end()};
@@ -70,8 +71,8 @@ std::vector<std::string> find_classes(const ListFile& list) {
 
 std::map<std::string, int32_t, std::less<>> number_classes(
     const std::vector<std::string>& classes) {
-  check(std::ssize(classes) <= kMaxClasses, classes.size(), " classes; at most ", kMaxClasses,
-        " can be told apart");
+  check(std::ssize(classes) <= kMaxClasses, classes.size(), " classes; there can be at most ",
+        kMaxClasses, kWhy);
   std::map<std::string, int32_t, std::less<>> numbers;
   for (const std::string& name : classes) {
     check_name("the class names", name);

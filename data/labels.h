@@ -9,7 +9,7 @@
 
 namespace grimace {
 
-constexpr int64_t kMaxClasses = 10'000;
+constexpr int64_t kMaxClasses = 1000;  // a confusion matrix has a number for every two
 
 struct LabelledClips {
   ListFile list;                     // the labelled rows; never empty

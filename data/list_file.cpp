@@ -117,7 +117,7 @@ struct Columns {
 };
 
 // The columns if the line is a header with a path column.
-std::optional<Columns> parse_header(const LineReader& line) {
+std::optional<Columns> parse_header(const LineReader& line, const std::string& path_column) {
   if (line.text().find(' ') != std::string::npos && line.text().find(',') == std::string::npos)
     return std::nullopt;
   const std::vector<std::string> names = split_csv(line);
@@ -128,6 +128,7 @@ std::optional<Columns> parse_header(const LineReader& line) {
   };
   std::optional<size_t> path = find("file");
   if (!path) path = find("path");
+  if (!path && !path_column.empty()) path = find(path_column);
   if (!path) return std::nullopt;
   return Columns{names.size(), *path, find("label")};
 }
@@ -143,15 +144,16 @@ ListEntry parse_csv(const LineReader& line, const Columns& columns) {
 }
 
 // The reference takes the first two fields; more are allowed when the second is the integer.
-ListEntry parse_spaced(const LineReader& line) {
+ListEntry parse_spaced(const LineReader& line, bool named_labels) {
   const std::string_view text = line.text();
   const size_t space = text.find(' ');
   check(space != std::string_view::npos && space > 0, line.place(), ": ", kForms, "; got '",
         excerpt(text), "'");
   const std::string_view rest = text.substr(space + 1);
   const std::string_view label = rest.substr(0, rest.find(' '));
-  check(is_integer(label), line.place(), ": the label after the first space must be an integer; ",
-        "got '", excerpt(label), "' (paths with spaces need the CSV form)");
+  check(is_integer(label) || named_labels, line.place(),
+        ": the label after the first space must be an integer; ", "got '", excerpt(label),
+        "' (paths with spaces need the CSV form)");
   return {std::string(text.substr(0, space)), std::string(label), line.number()};
 }
 
@@ -176,11 +178,13 @@ ListFile read_list(const fs::path& file, const ListOptions& options) {
   LineReader line(file);
   ListFile list{file, {}};
   bool more = line.next();
-  const std::optional<Columns> columns = more ? parse_header(line) : std::nullopt;
+  const std::optional<Columns> columns =
+      more ? parse_header(line, options.path_column) : std::nullopt;
   if (columns) more = line.next();
   for (; more; more = line.next()) {
-    list.entries.push_back(columns ? parse_csv(line, *columns) : parse_spaced(line));
-    resolve(list.entries.back(), root, options.append_mp4 && !columns);
+    list.entries.push_back(columns ? parse_csv(line, *columns)
+                                   : parse_spaced(line, options.named_labels));
+    if (!options.as_written) resolve(list.entries.back(), root, options.append_mp4 && !columns);
     check(list.entries.size() <= kMaxEntries, line.place(), ": more than ", kMaxEntries, " clips");
   }
   check(!list.entries.empty(), file.string(), ": the list names no clips");

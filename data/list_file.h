@@ -33,6 +33,11 @@ struct ListOptions {
   std::optional<std::filesystem::path> root = std::nullopt;
   // Space form: a path whose last component has no dot gets ".mp4", unless it is a folder.
   bool append_mp4 = true;
+
+  // For the lists that data sets come with:
+  bool as_written = false;       // paths are not joined with a root, and get no ".mp4"
+  std::string path_column = {};  // of a CSV header, beside `file` and `path`
+  bool named_labels = false;     // space form: a label need not be an integer
 };
 
 // Clips need not exist. Error naming the file and the line when the list is missing, empty, not

@@ -67,7 +67,7 @@ void validate(const MixupConfig& config, int64_t batch) {
   check_range("mixup_switch_prob", config.mixup_switch_prob, 1);
   check_range("smoothing", config.smoothing, 1);
   check(!config.active() || batch % 2 == 0, "mixup and cutmix mix pairs of clips: the batch of ",
-        batch, " must be even");
+        batch, " must be even; an even --batch-size, or --mixup 0 --cutmix 0");
 }
 
 double draw_beta(double alpha, PhiloxStream& random) {

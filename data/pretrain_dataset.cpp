@@ -19,7 +19,7 @@ struct MadeBatch {
 
 void check_settings(const ListFile& list, const PretrainDataConfig& config) {
   validate(config.clip);
-  check_loading(config);
+  check_loading(config.loading, config.batch_size);
   check(std::ssize(list.entries) >= config.batch_size, list.file.string(), ": ",
         list.entries.size(), " clips are fewer than a batch of ", config.batch_size,
         "; lower the batch size");
@@ -35,12 +35,12 @@ class PretrainDataset::Maker {
         config_(config),
         masks_(config.mask),
         picker_(std::ssize(list_.entries), config.seed),
-        bad_(list_, config.max_bad),
+        bad_(list_, config.loading),
         prefetcher_({.parts = config.batch_size,
                      .start = [this](int64_t) { return start(); },
                      .fill = [this](MadeBatch& made, int64_t number,
                                     int64_t part) { fill(made, number, part); }},
-                    config.workers, config.prefetch) {}
+                    config.loading.workers, config.loading.prefetch) {}
 
   const PretrainDataConfig& config() const { return config_; }
   BadClips& bad() { return bad_; }
@@ -70,7 +70,7 @@ class PretrainDataset::Maker {
     made.unreadable[static_cast<size_t>(part)] =
         picker_.fill(epoch, index, bad_, [&](int64_t clip, int64_t attempt) {
           auto random = data_stream(config_.seed, "clip", epoch, index, attempt);
-          load_clips(list_.entries[static_cast<size_t>(clip)].path, config_.decode_threads,
+          load_clips(list_.entries[static_cast<size_t>(clip)].path, config_.loading.decode_threads,
                      config_.clip, random, out);
         });
   }
@@ -113,7 +113,7 @@ const std::set<int64_t>& PretrainDataset::bad_clips() const {
 Batch PretrainDataset::next() {
   MadeBatch made = maker_->prefetcher().next();
   for (const auto& clips : made.unreadable)
-    maker_->bad().report(clips, "this clip is replaced by another", maker_->config().warn);
+    maker_->bad().report(clips, "this clip is replaced by another");
   return std::move(made.batch);
 }
 

@@ -3,13 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "data/clip.h"
 #include "data/list_file.h"
+#include "data/loading.h"
 #include "data/masks.h"
 #include "runtime/batch_source.h"
 
@@ -20,12 +20,7 @@ struct PretrainDataConfig {
   MaskConfig mask = {};
   int batch_size = 8;  // videos; a batch holds clip.num_samples clips of each
   uint64_t seed = 0;
-  int workers = 2;         // 0: next() does the work itself
-  int decode_threads = 1;  // of each worker's video decoder
-  int prefetch = 2;        // batches made ahead, the bound on memory
-  double max_bad = 0.05;   // fraction of the list's clips that may be unreadable
-  // Told of each unreadable clip once, in the thread that calls next().
-  std::function<void(const std::string&)> warn = {};
+  LoadingConfig loading = {};
 };
 
 // Gives {"video" f32 [B,3,T,H,W], "mask" u8 [B,N]} with B = batch_size * num_samples; the samples

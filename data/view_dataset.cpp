@@ -20,7 +20,7 @@ struct MadeViews {
 // In validation there is one view of each clip.
 ViewConfig settle(ViewConfig config) {
   validate(config.clip);
-  check_loading(config);
+  check_loading(config.loading, config.batch_size);
   if (config.validation) config.test_num_segment = config.test_num_crop = 1;
   for (const int count : {config.test_num_segment, config.test_num_crop})
     check(count >= 1 && count <= 100, "test_num_segment and test_num_crop must be in 1..100; got ",
@@ -36,12 +36,12 @@ class ViewDataset::Maker {
   Maker(LabelledClips clips, const ViewConfig& config)
       : clips_(std::move(clips)),
         config_(settle(config)),
-        bad_(clips_.list, config.max_bad),
+        bad_(clips_.list, config.loading),
         prefetcher_({.parts = config.batch_size,
                      .start = [this](int64_t) { return start(); },
                      .fill = [this](MadeViews& made, int64_t number,
                                     int64_t row) { fill(made, number, row); }},
-                    config.workers, config.prefetch) {}
+                    config.loading.workers, config.loading.prefetch) {}
 
   const LabelledClips& clips() const { return clips_; }
   const ViewConfig& config() const { return config_; }
@@ -82,9 +82,10 @@ class ViewDataset::Maker {
         bad_.try_load(wanted->clip, [&] { load(*wanted, out); });
   }
 
-  void load(const ClipView& view, std::span<float> out) const {
+  void load(const ClipView& view, std::span<float> out) {
     const auto& path = clips_.list.entries[static_cast<size_t>(view.clip)].path;
-    const auto source = open_frames(path, config_.decode_threads);
+    const auto source = open_frames(path, config_.loading.decode_threads);
+    bad_.note_frames(view.clip, source->frame_count());
     const int size = config_.clip.image_size;
     const std::vector<Image> frames = read_square(*source, indices(view, *source), size);
     const int64_t plane = int64_t{size} * size;
@@ -150,7 +151,7 @@ std::optional<ViewBatch> ViewDataset::next() {
       batch.views.push_back(std::move(*view));
   }
   ++next_;
-  maker_->bad().report(unreadable, "this clip is left out", maker_->config().warn);
+  maker_->bad().report(unreadable, "this clip is left out");
   return batch;
 }
 

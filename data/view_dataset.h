@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -12,6 +11,7 @@
 
 #include "data/labelled_clip.h"
 #include "data/labels.h"
+#include "data/loading.h"
 #include "runtime/tensor.h"
 
 namespace grimace {
@@ -25,12 +25,7 @@ struct ViewConfig {
   int test_num_crop = 2;     // crops of each; all equal, as frames are square
   int batch_size = 8;
   uint64_t seed = 0;  // validation only
-  int workers = 2;    // 0: next() does the work itself
-  int decode_threads = 1;
-  int prefetch = 2;
-  double max_bad = 0.05;  // fraction of the list's clips that may be unreadable, and left out
-  // Told of each unreadable clip once, in the thread that calls next().
-  std::function<void(const std::string&)> warn = {};
+  LoadingConfig loading = {};
 };
 
 struct ClipView {

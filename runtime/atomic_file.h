@@ -32,6 +32,9 @@ class AtomicFile {
   int fd_ = -1;
 };
 
+// Replaces a file by this text.
+void write_text(const std::filesystem::path& path, std::string_view text);
+
 // Writes all of `bytes` to an open file; `path` is for the RunError alone.
 void write_fully(int fd, std::span<const std::byte> bytes, const std::filesystem::path& path);
 

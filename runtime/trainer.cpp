@@ -4,6 +4,7 @@
 #include <cmath>
 #include <memory>
 
+#include "autodiff/train_step.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 
@@ -42,17 +43,24 @@ Trainer::Trainer(Executable& executable, BatchSource& source, TrainerOptions opt
   if (options_.log_dir.empty()) options_.log_dir = options_.out;
 }
 
-std::vector<NamedView> Trainer::model() const {
+ConstView Trainer::answering(const std::string& param) const {
+  const std::string average = average_of(param);
+  return executable_.view(executable_.graph().find_input(average) ? average : param);
+}
+
+std::vector<NamedView> Trainer::model(bool answers) const {
+  const auto view = [&](const std::string& param) {
+    return answers ? answering(param) : executable_.view(param);
+  };
   std::vector<NamedView> result;
   for (const Value& param : executable_.graph().inputs(Role::param))
-    result.push_back({param.name(), executable_.view(param.name())});
-  for (const auto& [alias, param] : options_.aliases)
-    result.push_back({alias, executable_.view(param)});
+    result.push_back({param.name(), view(param.name())});
+  for (const auto& [alias, param] : options_.aliases) result.push_back({alias, view(param)});
   return result;
 }
 
 std::vector<NamedView> Trainer::tensors() const {
-  std::vector<NamedView> result = model();
+  std::vector<NamedView> result = model(false);
   for (const Value& state : executable_.graph().inputs(Role::state))
     if (!is_scratch(state.name()))
       result.push_back({checkpoint_name(state.name()), executable_.view(state.name())});
@@ -146,7 +154,7 @@ void Trainer::save_model(const std::string& file_name, const Metadata& extra) co
   if (options_.out.empty()) return;
   CheckpointInfo with_extra = info();
   with_extra.extra = extra;
-  write_checkpoint(options_.out / file_name, with_extra, model());
+  write_checkpoint(options_.out / file_name, with_extra, model(true));
 }
 
 CheckpointInfo Trainer::info() const {

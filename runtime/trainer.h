@@ -59,7 +59,10 @@ class Trainer {
   TrainingSummary run();
   // Writes a checkpoint of the parameters as they are now; nothing in a dry run.
   void save();
-  // Writes the parameters alone to a file beside the checkpoints, with `extra` in its metadata.
+  // The values of a parameter to answer with: its average where the step keeps one.
+  ConstView answering(const std::string& param) const;
+  // Writes these values of all parameters to a file beside the checkpoints, with `extra` in its
+  // metadata.
   void save_model(const std::string& file_name, const Metadata& extra) const;
 
   int64_t steps_done() const { return step_; }
@@ -78,7 +81,7 @@ class Trainer {
   void write_scalar(const std::string& name, double value);
   void report_skipped(const StepResult& result);
   bool save_due() const;
-  std::vector<NamedView> model() const;
+  std::vector<NamedView> model(bool answers) const;  // or what is trained
   std::vector<NamedView> tensors() const;
   CheckpointInfo info() const;
   int64_t epoch() const { return step_ / steps_per_epoch_; }

@@ -63,8 +63,9 @@ int run(Options options) {
 }  // namespace
 
 void add_data(CLI::App& app, Action& action) {
-  CLI::App* data = app.add_subcommand("data", "Look after lists of clips");
+  CLI::App* data = app.add_subcommand("data", "Make and check lists of clips");
   data->require_subcommand(1);
+  add_data_prepare(*data, action);
   auto options = std::make_shared<Options>();
   options->workers = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   CLI::App* command = data->add_subcommand(

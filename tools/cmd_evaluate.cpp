@@ -1,107 +1,50 @@
-// grimace evaluate: a classifier on a labelled list, each clip by several views (spec 8.6, 8.7, 9).
+// grimace evaluate: a classifier on a labelled list, each clip by several views (spec 8.6, 8.7, 9);
+// or the classifiers of several folds, each on the list it is to be tested on.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
-#include "runtime/atomic_file.h"
-#include "runtime/checkpoint.h"
-#include "runtime/log.h"
 #include "tools/commands.h"
-#include "tools/count_progress.h"
-#include "tools/evaluation_report.h"
-#include "tools/finetune_data.h"
-#include "tools/model_source.h"
-#include "tools/new_folders.h"
-#include "tools/recipe_model.h"
-#include "tools/view_classifier.h"
+#include "tools/evaluate_list.h"
+#include "tools/folds.h"
+
+namespace fs = std::filesystem;
 
 namespace grimace {
 namespace {
 
 struct Options {
-  std::string model;
-  std::string list;
-  std::string root;
-  std::string classes;
-  std::string out;
-  std::string backend = "cpu";
-  std::string precision = "f32";
-  std::vector<std::string> pairs;
-  int threads = 0;
-  int64_t batch_size = 8;
-  bool ema = false;
+  std::string model = {};
+  std::string out = {};
+  std::string folds = {};
+  EvaluationSettings settings = {};
 };
 
-// The model's recipe, with what is evaluated in place of what it was trained on.
-Recipe evaluation_recipe(const Options& options, const ModelSource& source) {
-  std::vector<std::string> pairs{"data.root=" + options.root,
-                                 cat("optim.batch_size=", options.batch_size)};
-  if (!options.classes.empty()) pairs.push_back("data.classes=" + options.classes);
-  pairs.insert(pairs.end(), options.pairs.begin(), options.pairs.end());
-  Recipe recipe = source.recipe("", pairs);
-  check(is_classifier(recipe.model.name), source.file.string(),
-        ": holds a pre-training model, which knows no classes; make a classifier of it first: "
-        "grimace finetune --init ",
-        source.file.string(), " --data LIST --out DIR");
-  // A file without names has numbers: names of the list would come in an order of their own.
-  if (recipe.data.classes.empty())
-    recipe.data.classes = numbered_classes(model_config(recipe).classes);
-  return recipe;
-}
-
-void load(Executable& executable, const NamedModel& model, const Weights& weights, bool ema) {
-  load_parameters(executable, model, weights, LoadRule::all);
-  if (!ema) return;
-  for (const Value& param : executable.graph().inputs(Role::param)) {
-    const std::string name = state_tensor("ema." + param.name());
-    check(weights.contains(name), weights.path().string(),
-          ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
-    executable.write(param.name(), weights.tensor(name).view());
-  }
-}
-
-std::vector<ClipAnswer> classify(ViewClassifier& classifier, ViewDataset& views) {
-  CountProgress progress("classifying", views.view_count());
-  return classifier.classify(views, [&](int64_t done) { progress.update(done); });
-}
-
-void write_text(const std::filesystem::path& path, const std::string& text) {
-  AtomicFile file(path);
-  file.write(text);
-  file.commit();
-}
-
-void write_files(const Evaluation& evaluation, const std::filesystem::path& out) {
-  write_text(out / "pred.csv", predictions_csv(evaluation));
-  write_text(out / "metrics.json", metrics_json(evaluation));
-  write_png(out / "confusion.png", confusion_picture(evaluation));
-  inform(cat("wrote pred.csv, metrics.json and confusion.png in ", out.string()));
+Evaluation evaluate(const std::string& model, const EvaluationSettings& settings,
+                    const fs::path& out) {
+  const ModelSource source = open_model_source(model);
+  check(source.kind == ModelSource::Kind::checkpoint, "evaluate needs trained weights: '", model,
+        "' is not a run folder or a checkpoint");
+  Evaluation evaluation = evaluate_list(source, settings, out);
+  std::printf("%s on %s: %zu clips\n\n%s", source.label.c_str(), settings.list.c_str(),
+              evaluation.answers.size(), evaluation_table(evaluation).c_str());
+  return evaluation;
 }
 
 int run(const Options& options) {
-  const ModelSource source = open_model_source(options.model);
-  check(source.kind == ModelSource::Kind::checkpoint, "evaluate needs trained weights: '",
-        options.model, "' is not a run folder or a checkpoint");
-  const Recipe recipe = evaluation_recipe(options, source);
-  LabelledClips clips = labelled_clips(recipe, options.list);
-  Evaluation evaluation{.model = source.file.string(),
-                        .list = options.list,
-                        .classes = recipe.data.classes,
-                        .unlabelled = clips.unlabelled};
-  NewFolders folders;
-  if (!options.out.empty()) folders.make(options.out);
-  ViewClassifier classifier(recipe, options.backend,
-                            {precision_from(options.precision), options.threads});
-  load(classifier.executable(), {model_config(recipe), true}, open_weights(source.file),
-       options.ema);
-  const auto dataset = views(recipe, std::move(clips), Views::test);
-  evaluation.answers = classify(classifier, *dataset);
-  evaluation.unreadable = std::ssize(dataset->bad_clips());
-  const int64_t repeated =
-      std::ssize(dataset->clips().labels) - evaluation.unreadable - std::ssize(evaluation.answers);
-  if (repeated > 0) inform(cat(options.list, ": ", repeated, " repeated clips count once"));
-  std::printf("%s on %s: %zu clips\n\n%s", source.label.c_str(), options.list.c_str(),
-              evaluation.answers.size(), evaluation_table(evaluation).c_str());
-  if (!options.out.empty()) write_files(evaluation, options.out);
+  if (options.folds.empty()) {
+    evaluate(options.model, options.settings, options.out);
+    return 0;
+  }
+  std::vector<FoldScore> scores;
+  for (const int64_t fold : choose_folds(options.settings.list, options.folds, 0)) {
+    EvaluationSettings settings = options.settings;
+    settings.list = (fs::path(options.settings.list) / fold_name(fold) / kTestList).string();
+    const std::string model = (fs::path(options.model) / fold_name(fold)).string();
+    const fs::path out = options.out.empty() ? fs::path() : options.out / fs::path(fold_name(fold));
+    scores.push_back({fold, evaluate(model, settings, out).matrix()});
+    std::printf("\n");
+  }
+  std::printf("%s", fold_table(scores).c_str());
   return 0;
 }
 
@@ -109,30 +52,37 @@ int run(const Options& options) {
 
 void add_evaluate(CLI::App& app, Action& action) {
   auto options = std::make_shared<Options>();
+  EvaluationSettings& settings = options->settings;
   CLI::App* command = app.add_subcommand(
       "evaluate", "Test a classifier on labelled clips: UAR, WAR, F1, confusion");
-  command->add_option("--data", options->list, "list of labelled clips")
+  command->add_option("--data", settings.list, "list of labelled clips")
       ->required()
       ->type_name("LIST");
   command
       ->add_option("--model", options->model,
                    "run folder (its newest checkpoint), checkpoint, .safetensors or .pth file")
       ->required();
+  command
+      ->add_option("--folds", options->folds,
+                   "all, or numbers 1,2: test MODEL/fold-K on LIST/fold-K/test.csv")
+      ->type_name("FOLDS");
   command->add_option("--out", options->out, "folder for pred.csv, metrics.json, confusion.png")
       ->type_name("DIR");
-  command->add_option("--classes", options->classes,
+  command->add_option("--classes", settings.classes,
                       "names of the classes, commas between (default: the model's)");
-  command->add_option("--root", options->root, "where relative paths start (default: at the list)")
+  command->add_option("--root", settings.root, "where relative paths start (default: at the list)")
       ->type_name("DIR");
-  command->add_option("--set", options->pairs, "override a recipe key: data.test_num_segment=4")
+  command->add_option("--set", settings.pairs, "override a recipe key: data.test_num_segment=4")
       ->allow_extra_args(false);
-  command->add_option("--batch-size", options->batch_size, "views computed at once")
+  command->add_option("--batch-size", settings.batch_size, "views computed at once")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command->add_flag("--ema", options->ema, "the averaged parameters of a run with --model-ema");
-  command->add_option("--backend", options->backend, "cpu or reference")->capture_default_str();
-  command->add_option("--precision", options->precision, "f32, bf16 or f64")->capture_default_str();
-  command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  command->add_flag_function(
+      "--ema,!--no-ema", [&settings](int64_t given) { settings.ema = given > 0; },
+      "the averaged parameters, or not (default: where the run kept some)");
+  command->add_option("--backend", settings.backend, "cpu or reference")->capture_default_str();
+  command->add_option("--precision", settings.precision, "f32, bf16 or f64")->capture_default_str();
+  command->add_option("--threads", settings.threads, "0: all cores")->check(CLI::Range(0, 1024));
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

@@ -1,9 +1,11 @@
 // grimace finetune: trains a classifier on a list of labelled clips, from scratch or from a
-// pre-trained encoder (spec 7).
+// pre-trained encoder (spec 7); or on the folds of a data set, one after the other.
 #include <CLI/CLI.hpp>
 
 #include "tools/commands.h"
 #include "tools/finetune_data.h"
+#include "tools/finetune_folds.h"
+#include "tools/folds.h"
 #include "tools/model_source.h"
 #include "tools/recipe_keys.h"
 #include "tools/recipe_model.h"
@@ -59,16 +61,14 @@ void take_classes(Recipe& recipe, const LabelledClips& clips) {
   const std::string where = clips.list.file.string();
   check(clips.classes.size() >= 2, where, ": all clips are of one class, '", clips.classes.front(),
         "'; nothing can be told apart");
-  check(clips.classes.size() <= 1000, where, ": ", clips.classes.size(),
-        " classes; a classifier has at most 1000");
   recipe.data.classes = clips.classes;
   recipe.model.classes = std::ssize(clips.classes);
   for (const std::string& name : clips.classes)
     check(is_toml_text(name), where, ": the class name '", name, "' is not UTF-8");
 }
 
-int run(const TrainingFlags& flags) {
-  TrainingJob job{.recipe = finetune_recipe(flags)};
+int train(Recipe recipe, const TrainingFlags& flags) {
+  TrainingJob job{.recipe = std::move(recipe)};
   LabelledClips clips = labelled_clips(job.recipe, job.recipe.data.list);
   take_classes(job.recipe, clips);
   job.list = clips.list;
@@ -77,11 +77,47 @@ int run(const TrainingFlags& flags) {
   if (!job.recipe.data.val.empty()) {
     auto validation =
         std::make_shared<Validation>(job.recipe, labelled_clips(job.recipe, job.recipe.data.val));
-    job.epoch_done = [validation](Trainer& trainer, const Executable& trained, int64_t epoch) {
-      validation->after_epoch(trainer, trained, epoch);
+    job.epoch_done = [validation](Trainer& trainer, int64_t epoch) {
+      validation->after_epoch(trainer, epoch);
     };
   }
   return run_training(std::move(job), flags);
+}
+
+// The folds that are asked for; none where the list is one of clips.
+std::vector<int64_t> chosen_folds(const Recipe& recipe, const std::string& folds) {
+  const Recipe::Data& data = recipe.data;
+  std::error_code ignored;
+  if (folds.empty() && data.fold == 0) {
+    check(!std::filesystem::is_directory(data.list, ignored), data.list,
+          ": is a folder; train on its folds with --fold K or --folds all");
+    return {};
+  }
+  check(folds.empty() || data.fold == 0, "--fold ", data.fold, " and --folds ", folds,
+        ": give one of the two");
+  check(folds.empty() || recipe.run.resume == "auto" || recipe.run.resume == "none", "--resume ",
+        recipe.run.resume, ": is one run; --folds continues that of each fold by itself");
+  return choose_folds(data.list, folds.empty() ? std::to_string(data.fold) : folds, data.folds);
+}
+
+struct Flags {
+  explicit Flags(CLI::App& command) : training(command, kModel) {
+    command
+        .add_option("--folds", folds,
+                    "all, or numbers 1,2: train and test on each of these folds of --data, in OUT/"
+                    "fold-K; then the mean")
+        ->type_name("FOLDS");
+  }
+  TrainingFlags training;
+  std::string folds = {};
+};
+
+int run(const Flags& flags) {
+  const Recipe recipe = finetune_recipe(flags.training);
+  const std::vector<int64_t> folds = chosen_folds(recipe, flags.folds);
+  if (folds.empty()) return train(recipe, flags.training);
+  return finetune_folds(recipe, folds, flags.training.dry_run > 0,
+                        [&](const Recipe& fold) { return train(fold, flags.training); });
 }
 
 }  // namespace
@@ -89,7 +125,7 @@ int run(const TrainingFlags& flags) {
 void add_finetune(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("finetune", "Train a classifier of expressions on labelled clips");
-  auto flags = std::make_shared<TrainingFlags>(*command, kModel);
+  auto flags = std::make_shared<Flags>(*command);
   command->callback([flags, &action] { action = [flags] { return run(*flags); }; });
 }
 

@@ -3,18 +3,27 @@
 
 #include "tools/commands.h"
 #include "tools/pretrain_data.h"
+#include "tools/recipe_keys.h"
 #include "tools/training_run.h"
 
 namespace grimace {
 namespace {
+
+// A setting that changes nothing would be believed to.
+void refuse_classifier_settings(const Recipe& recipe) {
+  for (const Key& key : recipe_keys()) {
+    const SettingValue value = get_value(key, recipe);
+    check(!key.classifier_only || value == get_value(key, Recipe()), key.name, " = ",
+          value_to_toml(value), ": pretrain has no use for it; it is a setting of finetune");
+  }
+}
 
 int run(const TrainingFlags& flags) {
   TrainingJob job{.recipe = flags.resolve()};
   const Recipe& recipe = job.recipe;
   check(!is_classifier(recipe.model.name), "model.name: '", recipe.model.name,
         "' is a classifier; pretrain takes mae-dfer-pretrain or videomae-pretrain");
-  check(recipe.data.val.empty(), "--val ", recipe.data.val,
-        ": pretrain does not validate; finetune does");
+  refuse_classifier_settings(recipe);
   flags.require(recipe, "pretrain");
   job.list = training_list(recipe);
   job.clip = clip_config(recipe, job.list);

@@ -21,6 +21,7 @@ void add_verify(CLI::App& app, Action& action);
 void add_graph(CLI::App& app, Action& action);
 void add_synth(CLI::App& app, Action& action);
 void add_data(CLI::App& app, Action& action);
+void add_data_prepare(CLI::App& data, Action& action);  // a subcommand of data
 void add_bench(CLI::App& app, Action& action);
 void add_convert(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);

@@ -40,9 +40,7 @@ void set_common(Config& config, const Recipe& recipe) {
   config.clip = frame_config(recipe);
   config.batch_size = static_cast<int>(recipe.optim.batch_size);
   config.seed = static_cast<uint64_t>(recipe.run.seed);
-  config.workers = static_cast<int>(recipe.data.workers);
-  config.max_bad = recipe.data.max_bad;
-  config.warn = [](const std::string& text) { warn(text); };
+  config.loading = loading_config(recipe);
 }
 
 }  // namespace

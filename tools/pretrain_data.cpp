@@ -32,9 +32,7 @@ std::unique_ptr<BatchSource> training_batches(const Recipe& recipe, ListFile lis
   config.mask = mask_config(recipe);
   config.batch_size = static_cast<int>(recipe.optim.batch_size / recipe.data.num_samples);
   config.seed = static_cast<uint64_t>(recipe.run.seed);
-  config.workers = static_cast<int>(recipe.data.workers);
-  config.max_bad = recipe.data.max_bad;
-  config.warn = [](const std::string& text) { warn(text); };
+  config.loading = loading_config(recipe);
   return std::make_unique<PretrainDataset>(std::move(list), config);
 }
 

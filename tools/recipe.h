@@ -63,6 +63,7 @@ struct Recipe {
     // Fine-tuning and evaluation alone.
     std::string val = {};
     std::vector<std::string> classes = {};  // names in the order of their numbers
+    int64_t folds = 0, fold = 0;            // where `list` is a folder of them; tools/folds.h
     int64_t test_num_segment = 2, test_num_crop = 2;
     bool operator==(const Data&) const = default;
   } data;

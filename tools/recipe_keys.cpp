@@ -4,7 +4,9 @@
 #include "tools/recipe_keys.h"
 
 #include <algorithm>
+#include <set>
 
+#include "data/labels.h"
 #include "ir/error.h"
 #include "tools/suggest.h"
 
@@ -60,7 +62,7 @@ std::vector<Key> model_keys() {
        .choices = {"reference", "raster"}},
       {KEY(model.classes),
        .meaning = "classes of a classifier; 0 = those of data.classes or the list", .min = 0,
-       .max = 1000, .authors = {{"nb_classes"}}},
+       .max = kMaxClasses, .authors = {{"nb_classes"}}},
       {KEY(model.classify_token),
        .meaning = "tokens a classifier averages: representatives (region), local (org) or both",
        .choices = {"region", "org", "all"}, .authors = {{"lg_classify_token_type"}}},
@@ -116,6 +118,11 @@ std::vector<Key> data_keys() {
        .meaning =
            "names of the classes, in the order of their numbers; empty = as the list has them",
        .flags = {{"classes"}}},
+      {KEY(data.folds), .meaning = "folds that the data set is published with; 0 = any", .min = 0,
+       .max = 1000, .changes_result = false},
+      {KEY(data.fold),
+       .meaning = "train and test on this fold of a folder of lists, in a folder of the run",
+       .min = 0, .max = 1000, .flags = {{"fold"}}},
       {KEY(data.test_num_segment), .meaning = "temporal segments of a clip that are evaluated",
        .min = 1, .max = 100, .authors = {{"test_num_segment"}}, .changes_result = false},
       {KEY(data.test_num_crop), .meaning = "crops of each segment that are evaluated", .min = 1,
@@ -228,11 +235,20 @@ std::vector<Key> run_keys() {
 }
 #undef KEY
 
+// Beside all of augment.
+const std::set<std::string> kClassifierOnly{"model.classes",      "model.classify_token",
+                                            "data.val",           "data.classes",
+                                            "data.folds",         "data.fold",
+                                            "data.test_num_crop", "data.test_num_segment",
+                                            "run.val_metric",     "optim.layer_decay"};
+
 std::vector<Key> all_keys() {
   std::vector<Key> keys;
   for (const auto& group : {model_keys(), mask_and_target_keys(), data_keys(), augment_keys(),
                             optim_keys(), run_keys()})
     keys.insert(keys.end(), group.begin(), group.end());
+  for (Key& key : keys)
+    key.classifier_only = key.name.starts_with("augment.") || kClassifierOnly.contains(key.name);
   return keys;
 }
 

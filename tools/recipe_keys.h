@@ -32,6 +32,7 @@ struct Key {
   std::vector<Flag> flags = {};    // this program's own
   std::vector<Flag> authors = {};  // those of the authors' program
   bool changes_result = true;      // whether another value gives a run other parameters
+  bool classifier_only = false;    // whether pre-training has no use for it
 
   bool is_bool() const;
 };

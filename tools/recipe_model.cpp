@@ -2,6 +2,7 @@
 
 #include "ir/passes/passes.h"
 #include "models/parameters.h"
+#include "runtime/log.h"
 #include "runtime/param_groups.h"
 
 namespace grimace {
@@ -73,6 +74,12 @@ MaskConfig mask_config(const Recipe& recipe) {
 MixupConfig mixup_config(const Recipe& recipe) {
   const Recipe::Augment& a = recipe.augment;
   return {a.mixup, a.cutmix, a.mixup_prob, a.mixup_switch_prob, a.smoothing};
+}
+
+LoadingConfig loading_config(const Recipe& recipe) {
+  return {.workers = static_cast<int>(recipe.data.workers),
+          .max_bad = recipe.data.max_bad,
+          .warn = [](const std::string& text) { warn(text); }};
 }
 
 TrainStepOptions train_step_options(const Recipe& recipe) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "autodiff/train_step.h"
+#include "data/loading.h"
 #include "data/masks.h"
 #include "data/mixup.h"
 #include "models/classifier.h"
@@ -17,6 +18,7 @@ ModelConfig model_config(const Recipe& recipe);
 TargetConfig target_config(const Recipe& recipe);
 MaskConfig mask_config(const Recipe& recipe);  // on the model's token grid
 MixupConfig mixup_config(const Recipe& recipe);
+LoadingConfig loading_config(const Recipe& recipe);  // warnings go to the log
 TrainStepOptions train_step_options(const Recipe& recipe);
 // How each parameter of a recipe's graph is trained: decayed or not, and how fast (spec 6, 7.4).
 std::map<std::string, ParamRule> param_rules(const Recipe& recipe, const Graph& graph);

@@ -36,6 +36,23 @@ void on_signal(int signal) {
   }
 }
 
+// While a run is under way; what comes after it ends at once, as programs do.
+class SignalScope {
+ public:
+  SignalScope()
+      : interrupt_(std::signal(SIGINT, on_signal)), end_(std::signal(SIGTERM, on_signal)) {}
+  ~SignalScope() {
+    std::signal(SIGINT, interrupt_);
+    std::signal(SIGTERM, end_);
+  }
+  SignalScope(const SignalScope&) = delete;
+  SignalScope& operator=(const SignalScope&) = delete;
+
+ private:
+  using Handler = void (*)(int);
+  Handler interrupt_, end_;
+};
+
 std::string megabytes(int64_t bytes) {
   return cat((bytes + (1 << 20) - 1) >> 20, " MiB");
 }
@@ -124,8 +141,7 @@ class TrainingRun {
                  "; more --epochs or --steps make it longer"));
       return 0;
     }
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    const SignalScope signals;
     const TrainingSummary summary = trainer.run();
     check_profiled();
     inform(cat(summary.interrupted ? "interrupted: saved at step " : "done: ", summary.steps,
@@ -183,7 +199,7 @@ class TrainingRun {
     if (!recipe_.run.init.empty()) load_init();
     if (!recipe_.optim.model_ema) return;
     for (const Value& param : executable_->graph().inputs(Role::param))
-      executable_->write("ema." + param.name(), executable_->view(param.name()));
+      executable_->write(average_of(param.name()), executable_->view(param.name()));
   }
 
   void load_init() {
@@ -214,10 +230,7 @@ class TrainingRun {
       if (!spec.alias_of.empty()) options.aliases.emplace_back(spec.name, spec.alias_of);
     options.progress = progress_mode_from(recipe_.run.progress);
     options.stop = &stop_requested;
-    if (job_.epoch_done && !dry_)
-      options.epoch_done = [this](Trainer& trainer, int64_t epoch) {
-        job_.epoch_done(trainer, *executable_, epoch);
-      };
+    if (!dry_) options.epoch_done = job_.epoch_done;
     return options;
   }
 

@@ -19,8 +19,8 @@ struct TrainingJob {
   ListFile list = {};    // its clips are counted, and in a dry run opened
   ClipConfig clip = {};  // how a dry run reads them
   std::unique_ptr<BatchSource> batches = nullptr;
-  // After every epoch of a run, not in a dry run; `trained` holds the parameters.
-  std::function<void(Trainer& trainer, const Executable& trained, int64_t epoch)> epoch_done = {};
+  // After every epoch of a run, not in a dry run.
+  std::function<void(Trainer& trainer, int64_t epoch)> epoch_done = {};
 };
 
 // The options of a training command: the recipe's, --dry-run and --profile.

@@ -46,9 +46,9 @@ std::optional<double> Validation::best_before(int64_t step) const {
   }
 }
 
-void Validation::after_epoch(Trainer& trainer, const Executable& trained, int64_t epoch) {
-  for (const Value& param : trained.graph().inputs(Role::param))
-    classifier_.executable().write(param.name(), trained.view(param.name()));
+void Validation::after_epoch(Trainer& trainer, int64_t epoch) {
+  for (const Value& param : classifier_.executable().graph().inputs(Role::param))
+    classifier_.executable().write(param.name(), trainer.answering(param.name()));
   const ClassificationMetrics metrics =
       classification_metrics(classifier_.classify(*views_), classes_);
   const int64_t step = trainer.steps_done();

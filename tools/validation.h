@@ -15,7 +15,8 @@ class Validation {
   // `recipe` is that of a run; its val_metric decides what is best, ties go to the earlier epoch.
   Validation(const Recipe& recipe, LabelledClips clips);
 
-  void after_epoch(Trainer& trainer, const Executable& trained, int64_t epoch);
+  // With the averaged parameters where the run keeps them.
+  void after_epoch(Trainer& trainer, int64_t epoch);
 
  private:
   // The value of val_metric in the best checkpoint, if it is of an epoch before this step.

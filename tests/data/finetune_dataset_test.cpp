@@ -49,8 +49,8 @@ class FinetuneDatasetTest : public ::testing::Test {
     return {.clip = {.frames = 4, .sampling_rate = 2, .image_size = 16},
             .batch_size = 4,
             .seed = 7,
-            .workers = workers,
-            .warn = [this](const std::string& text) { warnings_.push_back(text); }};
+            .loading = {.workers = workers,
+                        .warn = [this](const std::string& text) { warnings_.push_back(text); }}};
   }
   FinetuneDataConfig plain_config(int workers = 2) {
     FinetuneDataConfig plain = config(workers);
@@ -142,14 +142,14 @@ TEST_F(FinetuneDatasetTest, mixed_pixels_and_targets_tell_the_same_share) {
 
 TEST_F(FinetuneDatasetTest, the_number_of_workers_changes_no_bit) {
   auto settings = config(0);
-  settings.max_bad = 0.5;
+  settings.loading.max_bad = 0.5;
   FinetuneDataset reference(clips(11, 1), settings);
   std::vector<Batch> expected;
   for (int i = 0; i < 8; ++i) expected.push_back(reference.next());
   const auto expected_warnings = std::exchange(warnings_, {});
   EXPECT_EQ(expected_warnings.size(), 1u);
   for (const int workers : {1, 2, 4}) {
-    settings.workers = workers;
+    settings.loading.workers = workers;
     FinetuneDataset dataset(clips(11, 1), settings);
     for (const Batch& batch : expected) expect_equal(dataset.next(), batch);
     EXPECT_EQ(std::exchange(warnings_, {}), expected_warnings);
@@ -201,7 +201,7 @@ TEST_F(FinetuneDatasetTest, repeated_augmentation_changes_the_same_frames_in_oth
 
 TEST_F(FinetuneDatasetTest, an_unreadable_clip_is_named_once_and_replaced_with_label) {
   auto settings = plain_config();
-  settings.max_bad = 0.2;
+  settings.loading.max_bad = 0.2;
   FinetuneDataset dataset(clips(9, 1), settings);
   for (int i = 0; i < 12; ++i) {
     const Batch batch = dataset.next();
@@ -227,7 +227,7 @@ TEST_F(FinetuneDatasetTest, more_bad_clips_than_allowed_end_the_run) {
     }
   }
   auto settings = config();
-  settings.max_bad = 1;
+  settings.loading.max_bad = 1;
   FinetuneDataset none(clips(0, 8), settings);
   EXPECT_THROW(none.next(), Error);
 }

@@ -127,7 +127,9 @@ TEST(Mixup, an_odd_batch_and_values_out_of_range_are_refused) {
     validate(MixupConfig{}, 5);
     FAIL() << "no error";
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "mixup and cutmix mix pairs of clips: the batch of 5 must be even");
+    EXPECT_STREQ(error.what(),
+                 "mixup and cutmix mix pairs of clips: the batch of 5 must be even; an even "
+                 "--batch-size, or --mixup 0 --cutmix 0");
   }
   EXPECT_THROW(validate(MixupConfig{.mixup = -1}, 6), Error);
   EXPECT_THROW(validate(MixupConfig{.cutmix = 1e9}, 6), Error);

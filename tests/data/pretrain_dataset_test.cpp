@@ -45,8 +45,8 @@ class PretrainDatasetTest : public ::testing::Test {
             .mask = {.ratio = 0.5, .window = {1, 2, 4}, .grid = {2, 4, 4}},
             .batch_size = 5,
             .seed = 7,
-            .workers = workers,
-            .warn = [this](const std::string& text) { warnings_.push_back(text); }};
+            .loading = {.workers = workers,
+                        .warn = [this](const std::string& text) { warnings_.push_back(text); }}};
   }
 
   // Which of the clips a row of the batch shows.
@@ -102,14 +102,14 @@ TEST_F(PretrainDatasetTest, an_epoch_shows_no_clip_twice_and_the_next_has_anothe
 TEST_F(PretrainDatasetTest, the_number_of_workers_changes_no_bit) {
   const ListFile clips = list(11, 1);
   auto settings = config(0);
-  settings.max_bad = 0.5;
+  settings.loading.max_bad = 0.5;
   PretrainDataset reference(clips, settings);
   std::vector<Batch> expected;
   for (int i = 0; i < 7; ++i) expected.push_back(reference.next());
   const auto expected_warnings = std::exchange(warnings_, {});
   EXPECT_EQ(expected_warnings.size(), 1u);
   for (const int workers : {1, 2, 4}) {
-    settings.workers = workers;
+    settings.loading.workers = workers;
     PretrainDataset dataset(clips, settings);
     for (const Batch& batch : expected) expect_equal(dataset.next(), batch);
     EXPECT_EQ(std::exchange(warnings_, {}), expected_warnings);
@@ -156,7 +156,7 @@ TEST_F(PretrainDatasetTest, samples_of_one_video_are_neighbours_and_share_their_
 
 TEST_F(PretrainDatasetTest, an_unreadable_clip_is_named_once_and_replaced) {
   auto settings = config();
-  settings.max_bad = 0.2;
+  settings.loading.max_bad = 0.2;
   PretrainDataset dataset(list(9, 1), settings);
   for (int i = 0; i < 12; ++i) dataset.next();
   ASSERT_EQ(warnings_.size(), 1u);
@@ -183,7 +183,7 @@ TEST_F(PretrainDatasetTest, more_bad_clips_than_allowed_end_the_run) {
 TEST_F(PretrainDatasetTest, a_list_of_bad_clips_alone_ends_the_run_whatever_is_allowed) {
   for (const double max_bad : {0.05, 1.0}) {
     auto settings = config();
-    settings.max_bad = max_bad;
+    settings.loading.max_bad = max_bad;
     PretrainDataset dataset(list(0, 8), settings);
     EXPECT_THROW(dataset.next(), Error);
   }
@@ -209,7 +209,7 @@ TEST_F(PretrainDatasetTest, stops_cleanly_before_between_and_after_batches) {
 
 TEST_F(PretrainDatasetTest, settings_out_of_range_are_refused) {
   auto settings = config();
-  settings.max_bad = 1.5;
+  settings.loading.max_bad = 1.5;
   EXPECT_THROW(PretrainDataset(list(), settings), Error);
   settings = config();
   settings.batch_size = 0;

@@ -38,8 +38,8 @@ class ViewDatasetTest : public ::testing::Test {
   ViewConfig config(int workers = 2) {
     return {.clip = {.frames = 4, .sampling_rate = 2, .image_size = 16},
             .batch_size = 5,
-            .workers = workers,
-            .warn = [this](const std::string& text) { warnings_.push_back(text); }};
+            .loading = {.workers = workers,
+                        .warn = [this](const std::string& text) { warnings_.push_back(text); }}};
   }
 
   // Grey levels of the frames of a row.
@@ -153,7 +153,7 @@ TEST_F(ViewDatasetTest, one_segment_and_one_crop_divide_by_nothing) {
 
 TEST_F(ViewDatasetTest, an_unreadable_clip_is_named_once_and_left_out) {
   auto settings = config();
-  settings.max_bad = 0.4;
+  settings.loading.max_bad = 0.4;
   ViewDataset dataset(clips("clip0 2\nmissing 0\nclip2 1\n"), settings);
   int views = 0;
   for (const ViewBatch& batch : all(dataset))
@@ -182,7 +182,7 @@ TEST_F(ViewDatasetTest, more_bad_clips_than_allowed_are_an_error) {
 TEST_F(ViewDatasetTest, a_damaged_frame_leaves_nothing_behind) {
   testing::write_bytes(scratch_ / "clip1/04.png", std::string("not a picture"));
   auto settings = config();
-  settings.max_bad = 0.4;
+  settings.loading.max_bad = 0.4;
   ViewDataset dataset(clips(), settings);
   const auto batches = all(dataset);
   EXPECT_TRUE(zero(batches[0], 1));

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <fstream>
+#include <set>
 
 #include "ir/error.h"
 #include "runtime/safetensors.h"
@@ -283,15 +284,42 @@ TEST_F(FinetuneTest, averaged_parameters_can_be_evaluated_where_a_run_kept_them)
   finetune_well(scratch_ / "start", {"--lr", "0", "--min-lr", "0"});
   EXPECT_EQ(bytes_of(checkpoint(still, 12), "state.ema.head.weight"),
             bytes_of(checkpoint(scratch_ / "start", 12), "head.weight"));
-  const std::string table = evaluate(run_).out.substr(run_.string().size());
-  EXPECT_EQ(evaluate(run_, {"--ema"}).out.substr(run_.string().size()), table);
-  EXPECT_EQ(evaluate(still, {"--ema"}).exit_code, 0);
+  // Without being asked for; the ones last trained only on demand.
+  const auto answers = [&](const fs::path& model, const Words& more) {
+    const Outcome outcome = evaluate(model, more + Words{"--out", scratch_ / "figures"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read_bytes(scratch_ / "figures" / "pred.csv");
+  };
+  EXPECT_EQ(answers(still, {}), answers(scratch_ / "start", {}));
+  EXPECT_EQ(answers(still, {"--ema"}), answers(still, {}));
   expect_refused(evaluate(scratch_ / "start", {"--ema"}), "keeps no averaged parameters");
 }
 
-TEST_F(FinetuneTest, pre_training_refuses_a_list_to_validate_on) {
-  expect_refused(run_grimace(pretrain(run_, {"--val", faces_list()})),
-                 "pretrain does not validate; finetune does");
+TEST_F(FinetuneTest, epochs_are_validated_with_the_averaged_parameters) {
+  // The average never moves, so that no epoch is better than the first.
+  finetune_well(run_,
+                {"--val", faces_list(), "--model-ema", "--model-ema-decay", "1", "--lr", "1"});
+  std::ifstream in(run_ / "validation.jsonl");
+  std::set<std::string> figures;
+  for (std::string line; std::getline(in, line);) figures.insert(line.substr(line.find("acc1")));
+  EXPECT_EQ(figures.size(), 1u);
+  const fs::path best = run_ / "checkpoint-best.safetensors";
+  EXPECT_EQ(bytes_of(best, "head.weight"), bytes_of(checkpoint(run_, 12), "state.ema.head.weight"));
+  EXPECT_NE(bytes_of(best, "head.weight"), bytes_of(checkpoint(run_, 12), "head.weight"));
+  EXPECT_EQ(evaluate(best).exit_code, 0);
+}
+
+TEST_F(FinetuneTest, pre_training_refuses_settings_it_has_no_use_for) {
+  const auto refused = [&](const Words& more, const std::string& setting) {
+    expect_refused(run_grimace(pretrain(run_, more)),
+                   setting + ": pretrain has no use for it; it is a setting of finetune");
+    EXPECT_FALSE(fs::exists(run_));
+  };
+  refused({"--val", faces_list()}, "data.val = \"" + faces_list().string() + "\"");
+  refused({"--reprob", "0.5"}, "augment.reprob = 0.5");
+  refused({"--classes", "a,b"}, "data.classes = [\"a\", \"b\"]");
+  refused({"--layer-decay", "0.75"}, "optim.layer_decay = 0.75");
+  refused({"--fold", "1"}, "data.fold = 1");
 }
 
 TEST_F(FinetuneTest, the_help_names_the_defaults_of_the_command) {

@@ -1,0 +1,106 @@
+#include "tools/finetune_folds.h"
+
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "runtime/atomic_file.h"
+#include "runtime/log.h"
+#include "tools/evaluate_list.h"
+#include "tools/folds.h"
+#include "tools/table.h"
+
+namespace fs = std::filesystem;
+
+namespace grimace {
+namespace {
+
+constexpr const char* kFoldsFile = "folds.json";
+
+fs::path fold_list(const Recipe& recipe, int64_t fold, const char* list) {
+  return fs::path(recipe.data.list) / fold_name(fold) / list;
+}
+
+// What the fold's run is trained with.
+Recipe fold_recipe(Recipe recipe, int64_t fold) {
+  const auto inside = [&](const std::string& folder) {
+    return folder.empty() ? folder : (fs::path(folder) / fold_name(fold)).string();
+  };
+  recipe.data.list = fold_list(recipe, fold, kTrainList).string();
+  recipe.data.fold = fold;
+  recipe.run.out = inside(recipe.run.out);
+  recipe.run.log_dir = inside(recipe.run.log_dir);
+  return recipe;
+}
+
+// A bad list of the last fold should not be found when the others were trained.
+void check_lists(const Recipe& recipe, const std::vector<int64_t>& folds) {
+  std::vector<std::string> classes;
+  for (const int64_t fold : folds)
+    for (const char* list : {kTrainList, kTestList}) {
+      const std::string file = fold_list(recipe, fold, list).string();
+      const LabelledClips clips = labelled_clips(recipe, file);
+      if (classes.empty()) classes = clips.classes;
+      check(clips.classes == classes, file, ": its classes are not those of the lists before it; ",
+            "name them: --classes a,b,...");
+    }
+}
+
+// The confusion matrix of an earlier test, if it is of this model and list and newer than both.
+std::optional<ConfusionMatrix> earlier_test(const fs::path& file, const std::string& model,
+                                            const std::string& list) {
+  try {
+    const auto time = fs::last_write_time(file);
+    if (time < fs::last_write_time(model) || time < fs::last_write_time(list)) return std::nullopt;
+    std::ifstream in(file);
+    const auto json = nlohmann::json::parse(in);
+    if (json.at("model") != model || json.at("list") != list) return std::nullopt;
+    const auto rows = json.at("confusion").get<std::vector<std::vector<int64_t>>>();
+    ConfusionMatrix matrix(std::ssize(rows));
+    for (size_t label = 0; label < rows.size(); ++label)
+      for (size_t predicted = 0; predicted < rows.size(); ++predicted)
+        matrix.add(static_cast<int64_t>(label), static_cast<int64_t>(predicted),
+                   rows[label].at(predicted));
+    return matrix;
+  } catch (const std::exception&) {  // absent or damaged
+    return std::nullopt;
+  }
+}
+
+ConfusionMatrix test_fold(const Recipe& recipe, int64_t fold) {
+  const fs::path run = fs::path(recipe.run.out) / fold_name(fold);
+  const ModelSource source = open_model_source(run.string());
+  const std::string list = fold_list(recipe, fold, kTestList).string();
+  if (auto matrix = earlier_test(run / kMetricsFile, source.file.string(), list)) return *matrix;
+  const EvaluationSettings settings{
+      .list = list,
+      .root = recipe.data.root,
+      .backend = recipe.run.backend,
+      .precision = recipe.run.precision,
+      .pairs = {cat("data.test_num_segment=", recipe.data.test_num_segment),
+                cat("data.test_num_crop=", recipe.data.test_num_crop),
+                cat("data.workers=", recipe.data.workers),
+                cat("data.max_bad=", recipe.data.max_bad)},
+      .threads = static_cast<int>(recipe.run.threads)};
+  return evaluate_list(source, settings, run).matrix();
+}
+
+}  // namespace
+
+int finetune_folds(const Recipe& recipe, const std::vector<int64_t>& folds, bool dry,
+                   const std::function<int(const Recipe&)>& train) {
+  check_lists(recipe, folds);
+  std::vector<FoldScore> scores;
+  for (const int64_t fold : folds) {
+    inform(cat("fold ", fold, " of ", recipe.data.list));
+    if (const int code = train(fold_recipe(recipe, fold)); code != 0) return code;
+    if (!dry) scores.push_back({fold, test_fold(recipe, fold)});
+  }
+  if (dry) return 0;
+  std::printf("%s", fold_table(scores).c_str());
+  if (folds.size() > 1) write_text(fs::path(recipe.run.out) / kFoldsFile, folds_json(scores));
+  return 0;
+}
+
+}  // namespace grimace
