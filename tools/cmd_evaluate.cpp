@@ -3,7 +3,6 @@
 #include <cstdio>
 
 #include "runtime/atomic_file.h"
-#include "runtime/checkpoint.h"
 #include "runtime/log.h"
 #include "tools/commands.h"
 #include "tools/count_progress.h"
@@ -11,7 +10,6 @@
 #include "tools/finetune_data.h"
 #include "tools/model_source.h"
 #include "tools/new_folders.h"
-#include "tools/recipe_model.h"
 #include "tools/view_classifier.h"
 
 namespace grimace {
@@ -30,34 +28,6 @@ struct Options {
   int64_t batch_size = 8;
   bool ema = false;
 };
-
-// The model's recipe, with what is evaluated in place of what it was trained on.
-Recipe evaluation_recipe(const Options& options, const ModelSource& source) {
-  std::vector<std::string> pairs{"data.root=" + options.root,
-                                 cat("optim.batch_size=", options.batch_size)};
-  if (!options.classes.empty()) pairs.push_back("data.classes=" + options.classes);
-  pairs.insert(pairs.end(), options.pairs.begin(), options.pairs.end());
-  Recipe recipe = source.recipe("", pairs);
-  check(is_classifier(recipe.model.name), source.file.string(),
-        ": holds a pre-training model, which knows no classes; make a classifier of it first: "
-        "grimace finetune --init ",
-        source.file.string(), " --data LIST --out DIR");
-  // A file without names has numbers: names of the list would come in an order of their own.
-  if (recipe.data.classes.empty())
-    recipe.data.classes = numbered_classes(model_config(recipe).classes);
-  return recipe;
-}
-
-void load(Executable& executable, const NamedModel& model, const Weights& weights, bool ema) {
-  load_parameters(executable, model, weights, LoadRule::all);
-  if (!ema) return;
-  for (const Value& param : executable.graph().inputs(Role::param)) {
-    const std::string name = state_tensor("ema." + param.name());
-    check(weights.contains(name), weights.path().string(),
-          ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
-    executable.write(param.name(), weights.tensor(name).view());
-  }
-}
 
 std::vector<ClipAnswer> classify(ViewClassifier& classifier, ViewDataset& views) {
   CountProgress progress("classifying", views.view_count());
@@ -79,9 +49,10 @@ void write_files(const Evaluation& evaluation, const std::filesystem::path& out)
 
 int run(const Options& options) {
   const ModelSource source = open_model_source(options.model);
-  check(source.kind == ModelSource::Kind::checkpoint, "evaluate needs trained weights: '",
-        options.model, "' is not a run folder or a checkpoint");
-  const Recipe recipe = evaluation_recipe(options, source);
+  std::vector<std::string> pairs{"data.root=" + options.root};
+  pairs.insert(pairs.end(), options.pairs.begin(), options.pairs.end());
+  const Recipe recipe =
+      classifier_recipe(source, "evaluate", options.batch_size, options.classes, pairs);
   LabelledClips clips = labelled_clips(recipe, options.list);
   Evaluation evaluation{.model = source.file.string(),
                         .list = options.list,
@@ -91,8 +62,7 @@ int run(const Options& options) {
   if (!options.out.empty()) folders.make(options.out);
   ViewClassifier classifier(recipe, options.backend,
                             {precision_from(options.precision), options.threads});
-  load(classifier.executable(), {model_config(recipe), true}, open_weights(source.file),
-       options.ema);
+  classifier.load(open_weights(source.file), options.ema);
   const auto dataset = views(recipe, std::move(clips), Views::test);
   evaluation.answers = classify(classifier, *dataset);
   evaluation.unreadable = std::ssize(dataset->bad_clips());

@@ -23,13 +23,6 @@ std::string percent(const std::optional<double>& fraction) {
   return fraction ? fixed(100 * *fraction, 2) : "-";
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
-}
-
 // White to blue.
 Rgb shade(double share) {
   const auto mix = [&](double from, double to) {

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <sstream>
 
@@ -11,6 +10,7 @@
 #include "models/parameters.h"
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
+#include "tools/interrupt.h"
 #include "tools/model_source.h"
 #include "tools/new_folders.h"
 #include "tools/profile_report.h"
@@ -20,21 +20,9 @@
 namespace grimace {
 namespace {
 
-constexpr int kInterruptedExit = 130;  // what shells expect of a program stopped by Ctrl-C
-
 // With --profile: the first steps touch fresh memory and fill caches.
 constexpr int64_t kUnprofiledSteps = 2;
 constexpr int64_t kProfiledSteps = 3;
-
-std::atomic<bool> stop_requested = false;
-
-// The first Ctrl-C asks for a checkpoint and an end; the second ends at once.
-void on_signal(int signal) {
-  if (stop_requested.exchange(true)) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
-  }
-}
 
 std::string megabytes(int64_t bytes) {
   return cat((bytes + (1 << 20) - 1) >> 20, " MiB");
@@ -124,8 +112,7 @@ class TrainingRun {
                  "; more --epochs or --steps make it longer"));
       return 0;
     }
-    std::signal(SIGINT, on_signal);
-    std::signal(SIGTERM, on_signal);
+    catch_interrupts();
     const TrainingSummary summary = trainer.run();
     check_profiled();
     inform(cat(summary.interrupted ? "interrupted: saved at step " : "done: ", summary.steps,
@@ -213,7 +200,7 @@ class TrainingRun {
     for (const ParamSpec& spec : specs())
       if (!spec.alias_of.empty()) options.aliases.emplace_back(spec.name, spec.alias_of);
     options.progress = progress_mode_from(recipe_.run.progress);
-    options.stop = &stop_requested;
+    options.stop = &interrupted();
     if (job_.epoch_done && !dry_)
       options.epoch_done = [this](Trainer& trainer, int64_t epoch) {
         job_.epoch_done(trainer, *executable_, epoch);
