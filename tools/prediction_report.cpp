@@ -28,8 +28,8 @@ bool ends_in_json(const std::string& path) {
   return kind == ".jsonl";
 }
 
-double rounded(double value, double unit) {
-  return std::round(value / unit) * unit;
+double rounded(double value, double parts) {
+  return std::round(value * parts) / parts;
 }
 
 }  // namespace
@@ -73,8 +73,8 @@ std::string prediction_csv(const Prediction& p, const std::vector<std::string>& 
 std::string prediction_json(const Prediction& p, const std::vector<std::string>& classes) {
   nlohmann::ordered_json row{{"file", p.file},
                              {"person", nullptr},
-                             {"start", rounded(p.start, 1e-3)},
-                             {"end", rounded(p.end, 1e-3)},
+                             {"start", rounded(p.start, 1000)},
+                             {"end", rounded(p.end, 1000)},
                              {"label", kNoFace},
                              {"probability", nullptr},
                              {"box", nullptr},
@@ -83,10 +83,10 @@ std::string prediction_json(const Prediction& p, const std::vector<std::string>&
     row["person"] = p.person;
     row["label"] = classes[p.top()];
     row["probability"] = p.probabilities[p.top()];
-    row["box"] = {{"x", rounded(p.box.x, 0.1)},
-                  {"y", rounded(p.box.y, 0.1)},
-                  {"width", rounded(p.box.width, 0.1)},
-                  {"height", rounded(p.box.height, 0.1)}};
+    row["box"] = {{"x", rounded(p.box.x, 10)},
+                  {"y", rounded(p.box.y, 10)},
+                  {"width", rounded(p.box.width, 10)},
+                  {"height", rounded(p.box.height, 10)}};
     nlohmann::ordered_json probabilities;
     for (size_t c = 0; c < classes.size(); ++c) probabilities[classes[c]] = p.probabilities[c];
     row["probabilities"] = probabilities;
