@@ -80,7 +80,8 @@ class Answers {
   void add(FaceWindow window) {
     faces_ += window.person > 0 ? 1 : 0;
     waiting_.push_back(std::move(window));
-    if (faces_ == batch_ || faces_ == 0) flush();
+    // Times without a face do not wait long for a batch to fill.
+    if (faces_ == batch_ || faces_ == 0 || std::ssize(waiting_) > 2 * batch_) flush();
   }
   // Answers what waits, in the order in which it came.
   void flush() {

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
 #include <fstream>
+#include <thread>
 
 #include "data/face_detector.h"
 #include "data/frame_source.h"
@@ -130,6 +133,32 @@ TEST_F(PredictTest, a_picture_without_a_face_answers_no_face) {
   const Outcome outcome = predict({scratch_ / "wall.png"}, {});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("no_face"));
+}
+
+TEST_F(PredictTest, ctrl_c_keeps_what_was_found) {
+  write_clip(scratch_ / "long.mp4", 6000);
+  const fs::path csv = scratch_ / "rows.csv";
+  Program program(Words{"predict", scratch_ / "long.mp4", "--model", model(), "--face", "none",
+                        "--stride", "1", "--out", csv});
+  const fs::path partial = csv.string() + ".partial";
+  std::error_code missing;
+  for (int i = 0; i < 6000 && program.running(); ++i) {
+    const auto size = fs::file_size(partial, missing);
+    if (!missing && size > 2000) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  program.send(SIGINT);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("interrupted"));
+  const auto lines = lines_of(csv);
+  EXPECT_GT(lines.size(), 5u);
+  EXPECT_LT(lines.size(), 1400u);  // a whole run has some 1500
+  EXPECT_FALSE(fs::exists(partial));
+}
+
+TEST_F(PredictTest, nothing_on_standard_input_is_refused) {
+  expect_refused(predict({"-"}), "standard input: not a readable video");
 }
 
 TEST_F(PredictTest, a_pattern_stands_for_its_files) {
