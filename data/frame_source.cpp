@@ -15,15 +15,20 @@ constexpr int64_t kMaxSide = 8192;
 
 }  // namespace
 
-std::unique_ptr<FrameSource> open_frames(const fs::path& path, int threads) {
+bool is_video_path(const fs::path& path) {
   std::error_code failed;
   const fs::file_status status = fs::status(path, failed);
   check(fs::exists(status), path.string(), ": no such file or folder");
-  if (fs::is_directory(status)) return std::make_unique<FrameFolder>(path);
+  if (fs::is_directory(status)) return false;
   // A pipe or a device could block for ever.
   check(fs::is_regular_file(status), path.string(), ": not a regular file");
-  if (is_picture(path)) return std::make_unique<StillPicture>(path);
-  return open_video(path, threads);
+  return !is_picture(path);
+}
+
+std::unique_ptr<FrameSource> open_frames(const fs::path& path, int threads) {
+  if (is_video_path(path)) return open_video(path, threads);
+  if (fs::is_directory(path)) return std::make_unique<FrameFolder>(path);
+  return std::make_unique<StillPicture>(path);
 }
 
 void check_frame_size(const std::string& file, int64_t width, int64_t height) {

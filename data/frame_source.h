@@ -28,6 +28,9 @@ class FrameSource {
 // Error naming the path when there is nothing that can be read.
 std::unique_ptr<FrameSource> open_frames(const std::filesystem::path& path, int threads = 1);
 
+// Whether open_frames takes the path for a video. Error unless it is a regular file or a folder.
+bool is_video_path(const std::filesystem::path& path);
+
 constexpr int64_t kStillFrames = 16;
 constexpr int64_t kMaxFrames = 1'000'000;
 

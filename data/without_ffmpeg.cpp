@@ -1,4 +1,5 @@
 // Stands in for the video and picture readers in a build without FFmpeg.
+#include "data/frame_stream.h"
 #include "data/video_picture.h"
 #include "data/video_reader.h"
 #include "ir/error.h"
@@ -15,6 +16,13 @@ namespace {
 
 std::unique_ptr<FrameSource> open_video(const std::filesystem::path& file, int) {
   refuse(file);
+}
+std::unique_ptr<FrameStream> open_video_stream(const std::filesystem::path& file,
+                                               const FrameStreamConfig&) {
+  refuse(file);
+}
+std::unique_ptr<FrameStream> open_video_stream(int, const FrameStreamConfig&) {
+  refuse("standard input");
 }
 Image decode_picture(const std::filesystem::path& file) {
   refuse(file);

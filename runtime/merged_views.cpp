@@ -8,15 +8,6 @@
 namespace grimace {
 namespace {
 
-std::vector<double> softmax(std::span<const float> logits) {
-  const double top = *std::ranges::max_element(logits);
-  std::vector<double> p;
-  double sum = 0.0;
-  for (const float z : logits) sum += p.emplace_back(std::exp(z - top));
-  for (double& value : p) value /= sum;
-  return p;
-}
-
 // Whether fewer than five classes are likelier than the label.
 bool in_top5(const ClipAnswer& answer) {
   const double own = answer.probabilities[static_cast<size_t>(answer.label)];
@@ -25,12 +16,22 @@ bool in_top5(const ClipAnswer& answer) {
 
 }  // namespace
 
+std::vector<double> softmax(const std::string& id, std::span<const float> logits) {
+  for (const float z : logits)
+    if (!std::isfinite(z)) throw RunError(cat(id, ": the model's answer is not finite"));
+  const double top = *std::ranges::max_element(logits);
+  std::vector<double> p;
+  double sum = 0.0;
+  for (const float z : logits) sum += p.emplace_back(std::exp(z - top));
+  for (double& value : p) value /= sum;
+  return p;
+}
+
 void MergedViews::add(const std::string& id, int32_t label, int segment, int crop,
                       std::span<const float> logits) {
   internal_check(std::ssize(logits) == classes_, id, ": ", logits.size(), " logits for ", classes_,
                  " classes");
-  for (const float z : logits)
-    if (!std::isfinite(z)) throw RunError(cat(id, ": the model's answer is not finite"));
+  const std::vector<double> p = softmax(id, logits);
   const auto [place, is_new] = clips_.try_emplace(id);
   Clip& clip = place->second;
   if (is_new) {
@@ -39,7 +40,6 @@ void MergedViews::add(const std::string& id, int32_t label, int segment, int cro
     clip.sum.assign(static_cast<size_t>(classes_), 0.0);
   }
   if (!clip.views.emplace(segment, crop).second) return;
-  const std::vector<double> p = softmax(logits);
   for (size_t c = 0; c < p.size(); ++c) clip.sum[c] += p[c];
 }
 

@@ -20,6 +20,9 @@ struct ClipAnswer {
   int64_t predicted = 0;                   // the likeliest class, the first of equal ones
 };
 
+// Probabilities from logits. RunError naming `id` when a logit is not finite.
+std::vector<double> softmax(const std::string& id, std::span<const float> logits);
+
 class MergedViews {
  public:
   explicit MergedViews(int64_t classes) : classes_(classes) {}

@@ -22,8 +22,6 @@ struct Options {
 Evaluation evaluate(const std::string& model, const EvaluationSettings& settings,
                     const fs::path& out) {
   const ModelSource source = open_model_source(model);
-  check(source.kind == ModelSource::Kind::checkpoint, "evaluate needs trained weights: '", model,
-        "' is not a run folder or a checkpoint");
   Evaluation evaluation = evaluate_list(source, settings, out);
   std::printf("%s on %s: %zu clips\n\n%s", source.label.c_str(), settings.list.c_str(),
               evaluation.answers.size(), evaluation_table(evaluation).c_str());

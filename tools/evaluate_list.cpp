@@ -1,45 +1,13 @@
 #include "tools/evaluate_list.h"
 
 #include "runtime/atomic_file.h"
-#include "runtime/checkpoint.h"
 #include "runtime/log.h"
 #include "tools/count_progress.h"
 #include "tools/new_folders.h"
-#include "tools/recipe_model.h"
 #include "tools/view_classifier.h"
 
 namespace grimace {
 namespace {
-
-// The model's recipe, with what is evaluated in place of what it was trained on.
-Recipe evaluation_recipe(const EvaluationSettings& settings, const ModelSource& source) {
-  std::vector<std::string> pairs{"data.root=" + settings.root,
-                                 cat("optim.batch_size=", settings.batch_size)};
-  if (!settings.classes.empty()) pairs.push_back("data.classes=" + settings.classes);
-  pairs.insert(pairs.end(), settings.pairs.begin(), settings.pairs.end());
-  Recipe recipe = source.recipe("", pairs);
-  check(is_classifier(recipe.model.name), source.file.string(),
-        ": holds a pre-training model, which knows no classes; make a classifier of it first: "
-        "grimace finetune --init ",
-        source.file.string(), " --data LIST --out DIR");
-  // A file without names has numbers: names of the list would come in an order of their own.
-  if (recipe.data.classes.empty())
-    recipe.data.classes = numbered_classes(model_config(recipe).classes);
-  return recipe;
-}
-
-// Writes the parameters; the averaged ones where the file keeps them, unless `ema` says otherwise.
-void load(Executable& executable, const NamedModel& model, const Weights& weights,
-          std::optional<bool> ema) {
-  load_parameters(executable, model, weights, LoadRule::all);
-  for (const Value& param : executable.graph().inputs(Role::param)) {
-    const std::string name = state_tensor(average_of(param.name()));
-    check(weights.contains(name) || !ema.value_or(false), weights.path().string(),
-          ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
-    if (weights.contains(name) && ema.value_or(true))
-      executable.write(param.name(), weights.tensor(name).view());
-  }
-}
 
 std::vector<ClipAnswer> classify(ViewClassifier& classifier, ViewDataset& views) {
   CountProgress progress("classifying", views.view_count());
@@ -57,7 +25,10 @@ void write_files(const Evaluation& evaluation, const std::filesystem::path& out)
 
 Evaluation evaluate_list(const ModelSource& source, const EvaluationSettings& settings,
                          const std::filesystem::path& out) {
-  const Recipe recipe = evaluation_recipe(settings, source);
+  std::vector<std::string> pairs{"data.root=" + settings.root};
+  pairs.insert(pairs.end(), settings.pairs.begin(), settings.pairs.end());
+  const Recipe recipe =
+      classifier_recipe(source, "evaluate", settings.batch_size, settings.classes, pairs);
   LabelledClips clips = labelled_clips(recipe, settings.list);
   Evaluation evaluation{.model = source.file.string(),
                         .list = settings.list,
@@ -67,8 +38,7 @@ Evaluation evaluate_list(const ModelSource& source, const EvaluationSettings& se
   if (!out.empty()) folders.make(out);
   ViewClassifier classifier(recipe, settings.backend,
                             {precision_from(settings.precision), settings.threads});
-  load(classifier.executable(), {model_config(recipe), true}, open_weights(source.file),
-       settings.ema);
+  classifier.load(open_weights(source.file), settings.ema);
   const auto dataset = views(recipe, std::move(clips), Views::test);
   evaluation.answers = classify(classifier, *dataset);
   evaluation.unreadable = std::ssize(dataset->bad_clips());

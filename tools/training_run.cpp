@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <sstream>
 
@@ -11,6 +10,7 @@
 #include "models/parameters.h"
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
+#include "tools/interrupt.h"
 #include "tools/model_source.h"
 #include "tools/new_folders.h"
 #include "tools/profile_report.h"
@@ -20,38 +20,9 @@
 namespace grimace {
 namespace {
 
-constexpr int kInterruptedExit = 130;  // what shells expect of a program stopped by Ctrl-C
-
 // With --profile: the first steps touch fresh memory and fill caches.
 constexpr int64_t kUnprofiledSteps = 2;
 constexpr int64_t kProfiledSteps = 3;
-
-std::atomic<bool> stop_requested = false;
-
-// The first Ctrl-C asks for a checkpoint and an end; the second ends at once.
-void on_signal(int signal) {
-  if (stop_requested.exchange(true)) {
-    std::signal(signal, SIG_DFL);
-    std::raise(signal);
-  }
-}
-
-// While a run is under way; what comes after it ends at once, as programs do.
-class SignalScope {
- public:
-  SignalScope()
-      : interrupt_(std::signal(SIGINT, on_signal)), end_(std::signal(SIGTERM, on_signal)) {}
-  ~SignalScope() {
-    std::signal(SIGINT, interrupt_);
-    std::signal(SIGTERM, end_);
-  }
-  SignalScope(const SignalScope&) = delete;
-  SignalScope& operator=(const SignalScope&) = delete;
-
- private:
-  using Handler = void (*)(int);
-  Handler interrupt_, end_;
-};
 
 std::string megabytes(int64_t bytes) {
   return cat((bytes + (1 << 20) - 1) >> 20, " MiB");
@@ -141,7 +112,7 @@ class TrainingRun {
                  "; more --epochs or --steps make it longer"));
       return 0;
     }
-    const SignalScope signals;
+    const InterruptScope interrupts;
     const TrainingSummary summary = trainer.run();
     check_profiled();
     inform(cat(summary.interrupted ? "interrupted: saved at step " : "done: ", summary.steps,
@@ -229,7 +200,7 @@ class TrainingRun {
     for (const ParamSpec& spec : specs())
       if (!spec.alias_of.empty()) options.aliases.emplace_back(spec.name, spec.alias_of);
     options.progress = progress_mode_from(recipe_.run.progress);
-    options.stop = &stop_requested;
+    options.stop = &interrupted();
     if (!dry_) options.epoch_done = job_.epoch_done;
     return options;
   }

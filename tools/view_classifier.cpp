@@ -1,32 +1,69 @@
 #include "tools/view_classifier.h"
 
+#include <algorithm>
+
 #include "ir/passes/passes.h"
+#include "runtime/checkpoint.h"
 #include "tools/recipe_model.h"
 
 namespace grimace {
 
+Recipe classifier_recipe(const ModelSource& source, const std::string& command, int64_t batch_size,
+                         const std::string& classes, const std::vector<std::string>& pairs) {
+  check(source.kind == ModelSource::Kind::checkpoint, command, " needs trained weights: '",
+        source.label, "' is not a run folder or a checkpoint");
+  std::vector<std::string> settings{cat("optim.batch_size=", batch_size)};
+  if (!classes.empty()) settings.push_back("data.classes=" + classes);
+  settings.insert(settings.end(), pairs.begin(), pairs.end());
+  Recipe recipe = source.recipe("", settings);
+  check(is_classifier(recipe.model.name), source.file.string(),
+        ": holds a pre-training model, which knows no classes; make a classifier of it first: "
+        "grimace finetune --init ",
+        source.file.string(), " --data LIST --out DIR");
+  // A file without names has numbers: names of the list would come in an order of their own.
+  if (recipe.data.classes.empty())
+    recipe.data.classes = numbered_classes(model_config(recipe).classes);
+  return recipe;
+}
+
 ViewClassifier::ViewClassifier(const Recipe& recipe, const std::string& backend,
                                const CompileOptions& options)
-    : classes_(model_config(recipe).classes), backend_(make_backend(backend)) {
+    : model_{model_config(recipe), true}, backend_(make_backend(backend)) {
   auto graph = forward_graph(recipe, recipe.optim.batch_size, false);
   run_passes(*graph, forward_passes());
   run_passes(*graph, training_passes());
   executable_ = backend_->compile(*graph, options);
 }
 
+void ViewClassifier::load(const Weights& weights, std::optional<bool> ema) {
+  load_parameters(*executable_, model_, weights, LoadRule::all);
+  for (const Value& param : executable_->graph().inputs(Role::param)) {
+    const std::string name = state_tensor(average_of(param.name()));
+    check(weights.contains(name) || !ema.value_or(false), weights.path().string(),
+          ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
+    if (weights.contains(name) && ema.value_or(true))
+      executable_->write(param.name(), weights.tensor(name).view());
+  }
+}
+
+Tensor ViewClassifier::logits(const Tensor& video) {
+  executable_->write("video", video.view());
+  executable_->run();
+  return executable_->read("logits").cast(DType::f32);
+}
+
 std::vector<ClipAnswer> ViewClassifier::classify(ViewDataset& views,
                                                  const std::function<void(int64_t)>& progress) {
-  MergedViews merged(classes_);
+  const int64_t classes = model_.config.classes;
+  MergedViews merged(classes);
   int64_t done = 0;
   views.restart();
   while (const auto batch = views.next()) {
-    executable_->write("video", batch->video.view());
-    executable_->run();
-    const Tensor logits = executable_->read("logits").cast(DType::f32);
+    const Tensor answer = logits(batch->video);
     for (const ClipView& view : batch->views)
       merged.add(view.id, view.label, view.segment, view.crop,
-                 logits.as<float>().subspan(static_cast<size_t>(view.row * classes_),
-                                            static_cast<size_t>(classes_)));
+                 answer.as<float>().subspan(static_cast<size_t>(view.row * classes),
+                                            static_cast<size_t>(classes)));
     done += batch->video.shape()[0];
     if (progress) progress(std::min(done, views.view_count()));
   }
