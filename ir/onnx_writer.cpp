@@ -62,9 +62,10 @@ std::string OnnxWriter::integers(const std::vector<int64_t>& values) {
 }
 
 std::string OnnxWriter::scalar(double value, DType dtype) {
+  onnx_type(dtype);  // or an error
   const std::string name = fresh("number:" + to_text(value));
   const auto put = [&](auto number) {
-    tensor(name, {dtype, {1}}, std::as_bytes(std::span(&number, 1)));
+    tensor(name, {dtype, {}}, std::as_bytes(std::span(&number, 1)));
   };
   switch (dtype) {
     case DType::f32:

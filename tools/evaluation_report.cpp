@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ir/error.h"
+#include "tools/csv_field.h"
 #include "tools/table.h"
 
 namespace grimace {
@@ -21,13 +22,6 @@ constexpr Rgb kPaper{255, 255, 255};
 
 std::string percent(const std::optional<double>& fraction) {
   return fraction ? fixed(100 * *fraction, 2) : "-";
-}
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + '"';
 }
 
 // White to blue.
