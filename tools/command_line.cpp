@@ -150,8 +150,8 @@ int run_command_line(int argc, const char* const* argv) {
     Action action;
     describe(app);
     for (const auto add :
-         {add_pretrain, add_finetune, add_evaluate, add_embed, add_reconstruct, add_verify,
-          add_graph, add_synth, add_data, add_convert, add_bench, add_doctor})
+         {add_pretrain, add_finetune, add_evaluate, add_embed, add_report, add_reconstruct,
+          add_verify, add_graph, add_synth, add_data, add_convert, add_bench, add_doctor})
       add(app, action);
     add_footer(app);
     return parse_and_run(app, action, argc, argv);

@@ -103,7 +103,7 @@ void to_neighbours(double* row, size_t n, size_t i, double perplexity) {
     if (j != i) nearest = std::min(nearest, row[j]), mean += row[j] / static_cast<double>(n - 1);
   const std::vector<double> distance(row, row + n);
   double low = 0.0, high = std::numeric_limits<double>::infinity();
-  double beta = 1.0 / std::max(mean, 1e-300);
+  double beta = mean > 0.0 ? 1.0 / mean : 1.0;
   for (int tries = 0; tries < 60; ++tries) {
     double sum = 0.0, weighted = 0.0;
     for (size_t j = 0; j < n; ++j) {

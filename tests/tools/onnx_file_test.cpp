@@ -34,11 +34,16 @@ try:
 except ImportError:
     onnx = None
 worst = 0.0
+lacking = 0
 files = sorted(glob.glob(sys.argv[1] + "/*.onnx"))
 for file in files:
     if onnx:
         onnx.checker.check_model(onnx.load(file), full_check=True)
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented:
+        lacking += 1  # valid, but not for these element types there
+        continue
     tensors = load_file(file[:-5] + ".safetensors")
     inputs = {k[3:]: v for k, v in tensors.items() if k.startswith("in.")}
     names = [o.name for o in session.get_outputs()]
@@ -51,7 +56,8 @@ for file in files:
         error = numpy.abs(got.astype("f8") - want.astype("f8")).max() / largest
         assert error <= 1e-5, (file, name, error)
         worst = max(worst, error)
-print(len(files), "ONNX files, largest difference", worst, "" if onnx else "(no onnx.checker)")
+assert lacking * 20 <= len(files), (lacking, len(files))
+print(len(files), "ONNX files, largest difference", worst, "not there:", lacking, "" if onnx else "(no onnx.checker)")
 )py";
 
 const char* python() {
