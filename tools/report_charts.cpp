@@ -26,6 +26,14 @@ std::string short_number(double value) {
   return text;
 }
 
+// With as many decimals as tell one step from the next.
+std::string tick_text(double value, double step) {
+  const int decimals = static_cast<int>(std::clamp(std::ceil(-std::log10(step) - 1e-9), 0.0, 9.0));
+  char text[48];
+  std::snprintf(text, sizeof text, "%.*f", decimals, std::abs(value) < step / 100 ? 0.0 : value);
+  return text;
+}
+
 // A linear scale with round steps.
 struct Axis {
   double low = 0.0, high = 1.0, step = 1.0;
@@ -132,10 +140,11 @@ std::string line_chart(const std::vector<Curve>& curves, const std::string& x_na
   const Axis y = Axis::over(y_low, y_high, 5, kHeight - kBottom, kTop);
   std::string svg = svg_open(kWidth, kHeight, names + " over " + x_name);
   for (const double tick : y.ticks())
-    svg += rule(kLeft, y.place(tick), kWidth - kRight, y.place(tick)) +
-           text_at(kLeft - 8, y.place(tick) + 4, "end", short_number(tick) + html_escape(y_unit));
+    svg +=
+        rule(kLeft, y.place(tick), kWidth - kRight, y.place(tick)) +
+        text_at(kLeft - 8, y.place(tick) + 4, "end", tick_text(tick, y.step) + html_escape(y_unit));
   for (double tick = std::ceil(x_low / x.step) * x.step; tick <= x_high; tick += x.step)
-    svg += text_at(x.place(tick), kHeight - kBottom + 18, "middle", short_number(tick));
+    svg += text_at(x.place(tick), kHeight - kBottom + 18, "middle", tick_text(tick, x.step));
   svg += text_at(kWidth - kRight, kHeight - 2, "end", html_escape(x_name));
   for (size_t i = 0; i < drawn.size(); ++i) {
     svg += polyline(drawn[i], x, y, series_colour(i));
@@ -179,16 +188,16 @@ std::string timeline_chart(const Timeline& timeline, const std::vector<std::stri
         i + 1 < timeline.rows.size() ? std::min(row.end, timeline.rows[i + 1].start) : row.end;
     const auto found = std::ranges::find(classes, row.label);
     const bool known = !row.label.empty() && found != classes.end();
-    svg += cat("<rect x=\"", number(x.place(row.start)), "\" y=\"", number(top), "\" width=\"",
-               number(std::max(x.place(end) - x.place(row.start), 0.5)), "\" height=\"",
-               number(kBand), "\" fill=\"",
+    svg += cat("<rect shape-rendering=\"crispEdges\" x=\"", number(x.place(row.start)), "\" y=\"",
+               number(top), "\" width=\"", number(std::max(x.place(end) - x.place(row.start), 0.5)),
+               "\" height=\"", number(kBand), "\" fill=\"",
                known ? series_colour(static_cast<size_t>(found - classes.begin()))
                      : std::string("var(--faint)"),
                "\"><title>", number(row.start), " to ", number(row.end),
                " s: ", html_escape(row.label.empty() ? "no face" : row.label), "</title></rect>");
   }
   for (double tick = 0.0; tick <= last; tick += x.step)
-    svg += text_at(x.place(tick), kHeight - kBottom + 18, "middle", short_number(tick) + " s");
+    svg += text_at(x.place(tick), kHeight - kBottom + 18, "middle", tick_text(tick, x.step) + " s");
   return svg + "</svg>";
 }
 

@@ -29,7 +29,9 @@ h1 { font-size: 26px; margin: 0 0 20px; letter-spacing: -0.01em; }
 h2 { font-size: 18px; margin: 36px 0 12px; }
 h3 { font-size: 14px; margin: 0 0 8px; font-weight: 600; overflow-wrap: anywhere; }
 p { margin: 0 0 10px; color: var(--dim); max-width: 75ch; }
-.grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
+.grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; align-items: start; }
+.results { display: flex; flex-wrap: wrap; }
+.results .card { max-width: 100%; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px; min-width: 0; }
 .tile b { display: block; font-size: 24px; font-weight: 650; font-variant-numeric: tabular-nums; }
@@ -41,9 +43,9 @@ svg .grid { stroke: var(--line); }
 .legend i { display: inline-block; width: 11px; height: 11px; border-radius: 3px; margin-right: 6px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: separate; border-spacing: 2px; font-size: 13px; font-variant-numeric: tabular-nums; }
-th { font-weight: 600; color: var(--dim); padding: 4px 8px; text-align: center; }
+th { font-weight: 600; color: var(--dim); padding: 4px 5px; text-align: center; }
 th.row { text-align: right; white-space: nowrap; }
-td { text-align: center; padding: 6px 8px; min-width: 58px; border-radius: 5px; }
+td { text-align: center; padding: 5px 6px; min-width: 46px; border-radius: 5px; }
 td small { display: block; opacity: 0.75; font-size: 11px; }
 .plain td, .plain th { text-align: right; padding: 4px 12px; }
 .plain td:first-child, .plain th:first-child { text-align: left; }
@@ -133,7 +135,7 @@ std::string evaluations(const ReportData& report) {
                 grouped(figures.clips), " clips: UAR ", percent(figures.uar), ", WAR ",
                 percent(figures.war), ", macro F1 ", percent(figures.macro_f1), "; chance is ",
                 percent(1.0 / static_cast<double>(figures.classes.size())),
-                ".</p>\n<div class=\"grid2\">\n<div class=\"card\"><h3>",
+                ".</p>\n<div class=\"grid2 results\">\n<div class=\"card\"><h3>",
                 "Confusion: true classes in rows, predicted in columns</h3>\n",
                 confusion_table(figures), "</div>\n<div class=\"card\"><h3>By class</h3>\n",
                 class_table(figures), "</div>\n</div>\n");
