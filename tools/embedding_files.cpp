@@ -7,7 +7,7 @@
 #include <set>
 
 #include "ir/error.h"
-#include "tools/csv_field.h"
+#include "tools/table.h"
 
 namespace grimace {
 namespace {

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "ir/error.h"
-#include "tools/csv_field.h"
 #include "tools/table.h"
 
 namespace grimace {

@@ -140,6 +140,29 @@ std::string person_of(const json& line) {
   return found->is_string() ? found->get<std::string>() : found->dump().substr(0, 20);
 }
 
+// Times without a face are nobody's: they go to every person of their file.
+void share_absences(std::vector<Timeline>& timelines) {
+  for (size_t nobody = 0; nobody < timelines.size();) {
+    if (!timelines[nobody].person.empty()) {
+      ++nobody;
+      continue;
+    }
+    bool shared = false;
+    for (Timeline& timeline : timelines)
+      if (timeline.file == timelines[nobody].file && !timeline.person.empty()) {
+        const auto& rows = timelines[nobody].rows;
+        timeline.rows.insert(timeline.rows.end(), rows.begin(), rows.end());
+        shared = true;
+      }
+    if (shared)
+      timelines.erase(timelines.begin() + static_cast<ptrdiff_t>(nobody));
+    else
+      ++nobody;
+  }
+  for (Timeline& timeline : timelines)
+    std::ranges::stable_sort(timeline.rows, {}, &TimelineRow::start);
+}
+
 void add_timelines(ReportData& report, const fs::path& file) {
   std::map<std::pair<std::string, std::string>, size_t> places;
   size_t rows = 0;
@@ -164,8 +187,7 @@ void add_timelines(ReportData& report, const fs::path& file) {
   });
   check(!places.empty(), file.string(),
         ": holds no lines of predict: objects with start, end, label and probabilities");
-  for (const auto& [key, place] : places)
-    std::ranges::stable_sort(report.timelines[place].rows, {}, &TimelineRow::start);
+  share_absences(report.timelines);
 }
 
 std::vector<fs::path> sorted_entries(const fs::path& folder) {

@@ -27,4 +27,6 @@ std::string grouped(int64_t number);    // "92,760,192"
 std::string bytes_text(int64_t bytes);  // "1.25 GiB", "640 B"
 std::string fixed(double number, int digits);
 
+std::string csv_field(const std::string& text);  // quoted where it must be
+
 }  // namespace grimace

@@ -84,6 +84,23 @@ TEST(Report, page_needs_nothing_else_and_escapes_what_files_say) {
   EXPECT_THAT(page, HasSubstr("UAR 75.0 %"));
 }
 
+TEST(Report, times_without_a_face_show_for_every_person_of_the_file) {
+  const ScratchDir dir;
+  write(dir / "p.jsonl",
+        R"json({"file":"a","person":1,"start":0,"end":2,"label":"x","probabilities":{"x":1}}
+{"file":"a","person":null,"start":2,"end":3,"label":"no_face","probabilities":null}
+{"file":"a","person":2,"start":3,"end":4,"label":"x","probabilities":{"x":1}}
+{"file":"b","person":null,"start":0,"end":1,"label":"no_face","probabilities":null}
+)json");
+  const ReportData report = report_of(dir / "p.jsonl");
+  ASSERT_EQ(report.timelines.size(), 3u);
+  EXPECT_EQ(report.timelines[0].person, "1");
+  EXPECT_EQ(report.timelines[0].rows.size(), 2u);
+  EXPECT_EQ(report.timelines[1].person, "2");
+  EXPECT_EQ(report.timelines[1].rows[0].label, "");
+  EXPECT_EQ(report.timelines[2].file, "b");
+}
+
 TEST(Report, base64_has_the_published_examples) {
   EXPECT_EQ(base64(""), "");
   EXPECT_EQ(base64("f"), "Zg==");
