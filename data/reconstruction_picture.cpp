@@ -169,6 +169,25 @@ Image difference_picture(const PlanarVideo& video, int frame,
   });
 }
 
+namespace {
+
+constexpr int kSmallestTile = 96;  // pixels: room for the label of a column
+
+// Every pixel as a square of them, where the picture is small.
+Image enlarged(const Image& picture) {
+  const int times = (kSmallestTile + picture.width - 1) / picture.width;
+  if (times <= 1) return picture;
+  Image large = make_image(picture.width * times, picture.height * times, {});
+  for (int y = 0; y < large.height; ++y)
+    for (int x = 0; x < large.width; ++x)
+      for (int c = 0; c < kColours; ++c)
+        large.rgb[(static_cast<size_t>(y) * large.width + x) * 3 + c] =
+            picture.rgb[(static_cast<size_t>(y / times) * picture.width + x / times) * 3 + c];
+  return large;
+}
+
+}  // namespace
+
 Image reconstruction_grid(const Reconstruction& clip, const std::vector<int>& chosen_frames,
                           const ReconstructionOptions& options) {
   std::vector<GridRow> rows{{"original", {}},
@@ -179,11 +198,11 @@ Image reconstruction_grid(const Reconstruction& clip, const std::vector<int>& ch
   std::vector<std::string> columns;
   for (const int frame : chosen_frames) {
     columns.push_back(cat("frame ", frame));
-    rows[0].tiles.push_back(frame_picture(clip.original, frame));
-    rows[1].tiles.push_back(frame_picture(clip.masked, frame));
-    rows[2].tiles.push_back(frame_picture(clip.result, frame));
-    rows[3].tiles.push_back(difference_picture(clip.original, frame, options));
-    rows[4].tiles.push_back(difference_picture(clip.result, frame, options));
+    rows[0].tiles.push_back(enlarged(frame_picture(clip.original, frame)));
+    rows[1].tiles.push_back(enlarged(frame_picture(clip.masked, frame)));
+    rows[2].tiles.push_back(enlarged(frame_picture(clip.result, frame)));
+    rows[3].tiles.push_back(enlarged(difference_picture(clip.original, frame, options)));
+    rows[4].tiles.push_back(enlarged(difference_picture(clip.result, frame, options)));
   }
   return compose_grid(rows, columns);
 }

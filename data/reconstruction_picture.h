@@ -51,7 +51,7 @@ Image frame_picture(const PlanarVideo& video, int frame);
 Image difference_picture(const PlanarVideo& video, int frame, const ReconstructionOptions& options);
 
 // Rows original, masked, reconstruction, and motion of the original and of the reconstruction; one
-// column per chosen frame.
+// column per chosen frame. Pixels of small frames are enlarged.
 Image reconstruction_grid(const Reconstruction& clip, const std::vector<int>& chosen_frames,
                           const ReconstructionOptions& options);
 

@@ -12,7 +12,6 @@
 #include <regex>
 #include <thread>
 
-#include "data/synth_motion.h"
 #include "data/synth_render.h"
 #include "data/video_writer.h"
 #include "ir/error.h"
@@ -35,6 +34,10 @@ void check_options(const SynthOptions& o) {
         "synth: --first-person must be in 0..", kMostPeople, "; got ", o.first_person);
   check(o.size >= 32 && o.size <= 1024 && o.size % 2 == 0,
         "synth: the picture size must be even and in 32..1024; got ", o.size);
+  check(o.staging.variation >= 0 && o.staging.variation <= 1,
+        "synth: --variation must be in 0..1; got ", o.staging.variation);
+  check(o.staging.zoom >= 0.5f && o.staging.zoom <= 1.5f, "synth: --zoom must be in 0.5..1.5; got ",
+        o.staging.zoom);
   check(o.threads >= 1 && o.threads <= 1024, "synth: threads must be in 1..1024; got ", o.threads);
 }
 
@@ -121,7 +124,8 @@ SynthClip synth_clip(const SynthOptions& options, int64_t index) {
 std::vector<Image> render_clip(const SynthOptions& options, const SynthClip& clip) {
   PhiloxStream random(options.seed, stream_id("synth clip") + static_cast<uint64_t>(clip.index));
   const synth::Person person = synth::make_person(clip.person);
-  const synth::ClipScore score = synth::make_clip_score(clip.expression, random);
+  synth::ClipScore score = synth::make_clip_score(clip.expression, random);
+  if (options.staging != synth::Staging{}) stage(score, options.staging);
   const synth::Canvas backdrop = synth::make_backdrop(options.size, random);
   std::vector<Image> frames;
   for (int f = 0; f < score.frames; ++f)

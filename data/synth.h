@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "data/image.h"
-#include "data/synth_face.h"
+#include "data/synth_motion.h"
 
 namespace grimace {
 
@@ -20,7 +20,8 @@ struct SynthOptions {
   int first_person = 0;
   uint64_t seed = 0;  // everything but identity: a person looks the same for every seed
   int size = 224;     // side in pixels, even, 32..1024
-  int threads = 1;    // the files do not depend on it
+  synth::Staging staging = {};
+  int threads = 1;  // the files do not depend on it
 };
 
 // One clip of the list. Within `persons` * 7 clips every person shows every expression once.
@@ -33,7 +34,7 @@ struct SynthClip {
 
 SynthClip synth_clip(const SynthOptions& options, int64_t index);
 
-// The frames of a clip; depends on (seed, size, index, person, expression) only.
+// The frames of a clip; depends on (seed, size, staging, index, person, expression) only.
 std::vector<Image> render_clip(const SynthOptions& options, const SynthClip& clip);
 
 // Called after every finished clip with the number done; one call at a time.

@@ -9,6 +9,7 @@ namespace grimace::synth {
 namespace {
 
 constexpr float kTwoPi = 2 * std::numbers::pi_v<float>;
+constexpr float kFaceScale = 0.415f;  // one face unit, fraction of the picture
 
 float smooth_step(float t) {
   t = std::clamp(t, 0.0f, 1.0f);
@@ -117,11 +118,34 @@ ClipScore make_clip_score(Expression expression, PhiloxStream& random) {
   score.pitch = make_wander(random, 0, 0.10f, 0.06f * liveliness);
   score.x = make_wander(random, 0.5f, 0.045f, 0.018f * liveliness);
   score.y = make_wander(random, 0.50f, 0.035f, 0.018f * liveliness);
-  score.scale = make_wander(random, 0.415f, 0.035f, 0.006f * liveliness);
+  score.scale = make_wander(random, kFaceScale, 0.035f, 0.006f * liveliness);
   score.gaze_x = make_wander(random, 0, 0.5f, 0.5f);
   score.gaze_y = make_wander(random, expression == Expression::sad ? 0.5f : 0.0f, 0.3f, 0.3f);
   score.light = make_light(random);
   return score;
+}
+
+void stage(ClipScore& score, const Staging& staging) {
+  const float k = staging.variation;
+  const auto calm = [k](float& value, float middle) { value = middle + k * (value - middle); };
+  const auto calm_wander = [&](Wander& w, float middle) {
+    calm(w.middle, middle);
+    for (float& size : w.size) size *= k;
+  };
+  for (Wander* w : {&score.roll, &score.yaw, &score.pitch}) calm_wander(*w, 0);
+  for (Wander* w : {&score.x, &score.y}) calm_wander(*w, 0.5f);
+  calm_wander(score.scale, kFaceScale);
+  score.scale.middle *= staging.zoom;
+  const Light even;
+  Light& light = score.light;
+  calm(light.x, even.x);
+  calm(light.y, even.y);
+  light.z = std::sqrt(std::max(0.0f, 1 - light.x * light.x - light.y * light.y));
+  calm(light.ambient, even.ambient);
+  calm(light.exposure, even.exposure);
+  calm(light.contrast, even.contrast);
+  for (float* channel : {&light.tint.r, &light.tint.g, &light.tint.b}) calm(*channel, 1);
+  light.noise *= k;
 }
 
 float intensity(const ClipScore& score, float frame) {

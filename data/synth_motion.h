@@ -35,6 +35,15 @@ struct ClipScore {
 
 ClipScore make_clip_score(Expression expression, PhiloxStream& random);
 
+// How a clip is staged. At a variation of 0 a face stays upright, frontal and centred under an even
+// light without noise; zoom enlarges it.
+struct Staging {
+  float variation = 1;  // 0..1
+  float zoom = 1;       // 0.5..1.5
+  bool operator==(const Staging&) const = default;
+};
+void stage(ClipScore& score, const Staging& staging);
+
 // Strength of the expression at a frame: 0 before the onset, about 1 at its height.
 float intensity(const ClipScore& score, float frame);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "ir/error.h"
-#include "runtime/pth_optimizer.h"
 
 namespace grimace {
 namespace {

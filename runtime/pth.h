@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/pth_content.h"
+#include "runtime/pth_optimizer.h"
 #include "runtime/pth_zip.h"
 #include "runtime/safetensors.h"
 #include "runtime/tensor.h"
@@ -53,9 +54,11 @@ class PthFile {
   mutable std::set<const ZipEntry*> verified_;
 };
 
-// Writes {"model": {name: tensor, ...}, "metadata": {key: text, ...}}, and tensors of the optimizer
-// and the run (runtime/checkpoint.h) under "optimizer" and "state". Atomic; RunError on failure.
+// Writes {"model": {name: tensor, ...}, "metadata": {key: text, ...}}, and tensors of the run
+// (runtime/checkpoint.h) under "state". Where every parameter has both moments, "optimizer" is the
+// state_dict of torch.optim.AdamW on the published parameter groups, so that its load_state_dict
+// continues; otherwise the moments there are, by name. Atomic; RunError on failure.
 void save_pth(const std::filesystem::path& path, std::span<const NamedView> tensors,
-              const Metadata& metadata);
+              const Metadata& metadata, const PthOptimizer& optimizer = {});
 
 }  // namespace grimace

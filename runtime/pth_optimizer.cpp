@@ -33,43 +33,29 @@ std::optional<State> state_of(std::string_view name) {
 using Params = std::vector<const PthTensor*>;
 
 // Encoder blocks, for layer decay.
-int64_t depth_of(const Params& params) {
+int64_t depth_of(std::span<const NamedShape> params) {
   int depth = 0;
-  for (const PthTensor* param : params) {
-    const std::string_view name = param->name;
+  for (const NamedShape& param : params) {
     int block = -1;
-    if (name.starts_with("blocks."))
-      std::from_chars(name.data() + 7, name.data() + name.size(), block);
+    if (param.name.starts_with("blocks."))
+      std::from_chars(param.name.data() + 7, param.name.data() + param.name.size(), block);
     depth = std::clamp(block + 1, depth, 1000);
   }
   return depth;
 }
 
-// The parameters in the optimizer's order: group by group in order of first appearance. Empty
-// unless there are `count` groups.
-Params in_groups(const Params& params, size_t count, const ParamGroupRules& rules) {
-  std::vector<std::pair<ParamGroup, Params>> groups;
-  for (const PthTensor* param : params) {
-    const ParamGroup group = param_group(param->name, param->type.shape, rules);
-    auto found = std::ranges::find(groups, group, [](const auto& g) { return g.first; });
-    if (found == groups.end()) found = groups.insert(groups.end(), {group, {}});
-    found->second.push_back(param);
-  }
-  Params ordered;
-  if (groups.size() != count) return ordered;
-  for (const auto& [group, members] : groups)
-    ordered.insert(ordered.end(), members.begin(), members.end());
-  return ordered;
-}
-
+// The parameters in the optimizer's order. Empty unless there are `groups` groups.
 Params optimizer_order(const Params& params, size_t groups) {
   if (groups == 1) return params;
-  const bool pretrain = std::ranges::any_of(
-      params, [](const PthTensor* param) { return param->name.starts_with("encoder."); });
-  return in_groups(params, groups,
-                   {.mode = pretrain ? GroupMode::pretrain : GroupMode::finetune,
-                    .layer_decay = groups > 2 ? 0.75 : 1.0,  // any decay makes the same groups
-                    .depth = depth_of(params)});
+  std::vector<NamedShape> shapes;
+  for (const PthTensor* param : params) shapes.push_back({param->name, param->type.shape});
+  // Any decay makes the same groups.
+  const auto found = optimizer_groups(shapes, 0.05, groups > 2 ? 0.75 : 1.0);
+  Params ordered;
+  if (found.size() != groups) return ordered;
+  for (const OptimizerGroup& group : found)
+    for (const size_t param : group.params) ordered.push_back(params[param]);
+  return ordered;
 }
 
 size_t group_count(const Metadata& values) {
@@ -99,6 +85,24 @@ bool fits(const Params& order, const std::vector<PthTensor>& tensors) {
 
 }  // namespace
 
+std::vector<OptimizerGroup> optimizer_groups(std::span<const NamedShape> params,
+                                             double weight_decay, double layer_decay) {
+  const bool pretrain = std::ranges::any_of(
+      params, [](const NamedShape& param) { return param.name.starts_with("encoder."); });
+  const ParamGroupRules rules{.mode = pretrain ? GroupMode::pretrain : GroupMode::finetune,
+                              .weight_decay = weight_decay,
+                              .layer_decay = layer_decay,
+                              .depth = depth_of(params)};
+  std::vector<OptimizerGroup> groups;
+  for (size_t i = 0; i < params.size(); ++i) {
+    const ParamGroup group = param_group(params[i].name, params[i].shape, rules);
+    auto found = std::ranges::find(groups, group, &OptimizerGroup::group);
+    if (found == groups.end()) found = groups.insert(groups.end(), {group, {}});
+    found->params.push_back(i);
+  }
+  return groups;
+}
+
 bool name_moments(PthContent& content) {
   Params params;
   std::set<std::pair<std::string_view, int64_t>> seen;  // a shared tensor is optimised once
@@ -117,6 +121,9 @@ bool name_moments(PthContent& content) {
   for (PthTensor& tensor : content.tensors)
     if (const auto state = state_of(tensor.name); state)
       tensor.name = optimizer_tensor(state->kind, names[state->number]);
+  if (std::ranges::any_of(content.tensors, [](const auto& t) { return t.name == "state.step"; }))
+    std::erase_if(content.tensors,
+                  [](const auto& t) { return t.name.starts_with("optimizer.step."); });
   return true;
 }
 

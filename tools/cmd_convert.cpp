@@ -3,8 +3,10 @@
 
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
+#include "runtime/schedule.h"
 #include "runtime/weights.h"
 #include "tools/commands.h"
+#include "tools/recipe.h"
 
 namespace grimace {
 namespace {
@@ -19,9 +21,28 @@ struct Options {
 
 using Save = void (*)(const fs::path&, std::span<const NamedView>, const Metadata&);
 
+// PyTorch keeps the optimizer's settings beside its moments; a checkpoint of ours knows them.
+PthOptimizer optimizer_settings(const Metadata& metadata) {
+  const auto format = metadata.find("format"), config = metadata.find("config");
+  const bool own = format != metadata.end() && format->second == "grimace-checkpoint";
+  if (!own || config == metadata.end()) return {};
+  const Recipe::Optim o = recipe_from_toml(config->second, "the checkpoint's recipe").optim;
+  return {.lr = scaled_lr(o.lr, o.batch_size * o.accumulate),
+          .beta1 = o.betas[0],
+          .beta2 = o.betas[1],
+          .eps = o.eps,
+          .weight_decay = o.weight_decay,
+          .layer_decay = o.layer_decay};
+}
+
+void save_for_pytorch(const fs::path& out, std::span<const NamedView> tensors,
+                      const Metadata& metadata) {
+  save_pth(out, tensors, metadata, optimizer_settings(metadata));
+}
+
 Save writer_for(const fs::path& out) {
   if (out.extension() == ".safetensors") return save_safetensors;
-  if (out.extension() == ".pth" || out.extension() == ".pt") return save_pth;
+  if (out.extension() == ".pth" || out.extension() == ".pt") return save_for_pytorch;
   throw Error(cat("cannot tell the format of ", out.string(),
                   " from its name; expected .safetensors, .pth or .pt"));
 }

@@ -10,6 +10,7 @@
 #include "tools/commands.h"
 #include "tools/graph_stats.h"
 #include "tools/model_source.h"
+#include "tools/onnx_file.h"
 #include "tools/recipe_model.h"
 #include "tools/table.h"
 
@@ -174,6 +175,13 @@ int run_passes_command(const Options& options) {
   return 0;
 }
 
+int run_export(const Options& options) {
+  const ModelSource source = open_model_source(options.model);
+  const Recipe recipe = source.recipe(options.config, options.pairs);
+  put(write_onnx_file(options.file, source, recipe, options.batch_size) + "\n");
+  return 0;
+}
+
 using Run = int (*)(const Options&);
 
 class Commands {
@@ -256,6 +264,15 @@ void add_graph(CLI::App& app, Action& action) {
   commands.file(save, "where to write it");
   commands.stages(save);
   commands.json(save);
+
+  CLI::App* onnx = commands.on_model(
+      "export", "Write a classifier with its weights as ONNX, for inference elsewhere", run_export);
+  commands.options().model = "mae-dfer-classifier";
+  onnx->get_option("--model")->capture_default_str();
+  onnx->get_option("--batch-size")->description("clips of a run (default: any number)");
+  onnx->add_option("--onnx", commands.options().file, "where to write it")
+      ->required()
+      ->type_name("FILE");
 
   CLI::App* load = commands.add("load", "Read a saved graph, verify it and sum it up", run_load);
   commands.file(load, "a file written by graph save");

@@ -45,6 +45,14 @@ void add_synth(CLI::App& app, Action& action) {
   command->add_option("--size", options->size, "side of a frame in pixels")
       ->type_name("N")
       ->capture_default_str();
+  command
+      ->add_option("--variation", options->staging.variation,
+                   "of pose and light: from 0, an even frontal portrait, to 1")
+      ->type_name("X")
+      ->capture_default_str();
+  command->add_option("--zoom", options->staging.zoom, "size of the face over the usual one")
+      ->type_name("X")
+      ->capture_default_str();
   command->add_option("--threads", options->threads, "the clips do not depend on it")
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""))

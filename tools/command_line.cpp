@@ -149,9 +149,9 @@ int run_command_line(int argc, const char* const* argv) {
         "tests.");
     Action action;
     describe(app);
-    for (const auto add :
-         {add_pretrain, add_finetune, add_evaluate, add_predict, add_reconstruct, add_verify,
-          add_graph, add_synth, add_data, add_convert, add_bench, add_doctor})
+    for (const auto add : {add_pretrain, add_finetune, add_evaluate, add_predict, add_embed,
+                           add_report, add_reconstruct, add_verify, add_graph, add_synth, add_data,
+                           add_convert, add_bench, add_doctor})
       add(app, action);
     add_footer(app);
     return parse_and_run(app, action, argc, argv);

@@ -17,6 +17,8 @@ void add_pretrain(CLI::App& app, Action& action);
 void add_finetune(CLI::App& app, Action& action);
 void add_evaluate(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
+void add_embed(CLI::App& app, Action& action);
+void add_report(CLI::App& app, Action& action);
 void add_reconstruct(CLI::App& app, Action& action);
 void add_verify(CLI::App& app, Action& action);
 void add_graph(CLI::App& app, Action& action);

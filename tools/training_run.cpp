@@ -14,6 +14,7 @@
 #include "tools/model_source.h"
 #include "tools/new_folders.h"
 #include "tools/profile_report.h"
+#include "tools/pth_resume.h"
 #include "tools/recipe_keys.h"
 #include "tools/recipe_model.h"
 
@@ -256,7 +257,11 @@ class TrainingRun {
     std::error_code ignored;
     check(std::filesystem::exists(resume, ignored), "--resume ", resume,
           ": no such file or folder");
-    if (!std::filesystem::is_directory(resume, ignored)) return load_checkpoint(resume);
+    if (!std::filesystem::is_directory(resume, ignored)) {
+      if (is_weights_file(resume) && open_weights(resume).is_pth())
+        return import_pth(resume, recipe_, specs(), recipe_.run.out);
+      return load_checkpoint(resume);
+    }
     std::optional<Checkpoint> checkpoint = latest(resume);
     check(checkpoint.has_value(), "--resume ", resume, ": the folder holds no checkpoint");
     return checkpoint;

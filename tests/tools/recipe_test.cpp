@@ -464,7 +464,8 @@ TEST(RecipeValidate, TargetsMustFitTheClip) {
 }
 
 TEST(RecipeFiles, TheShippedRecipesAreValidAndTheLargeOneIsTheDefaultAtTheLoggedBatch) {
-  for (const std::string name : {"pretrain-voxceleb2.toml", "pretrain-demo.toml"}) {
+  for (const std::string name :
+       {"pretrain-voxceleb2.toml", "pretrain-demo.toml", "finetune-demo.toml"}) {
     Settings settings;
     settings.read_toml_file(testing::repository_dir() / "recipes" / name);
     const ResolvedRecipe resolved = settings.resolve();

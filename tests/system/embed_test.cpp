@@ -1,0 +1,73 @@
+// Features of clips from both kinds of model, and a page of the run that made them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "tests/system/tiny_run.h"
+
+namespace grimace::testing {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST(Embed, takes_both_kinds_of_model_and_says_which_feature_it_is) {
+  const ScratchDir dir;
+  pretrain_well(dir / "run");
+  const Outcome encoder =
+      run_grimace({"embed", faces_list(), "--model", dir / "run", "--out", dir / "e.npy", "--csv",
+                   dir / "e.csv", "--picture", dir / "e.png"});
+  EXPECT_EQ(encoder.exit_code, 0) << encoder.err;
+  EXPECT_THAT(encoder.out, HasSubstr("24 clips, 32 features each: the mean of the pre-trained"));
+  EXPECT_THAT(text_of(dir / "e.npy"), HasSubstr("'shape': (24, 32)"));
+  EXPECT_THAT(text_of(dir / "e.png"), StartsWith("\x89PNG"));
+  const std::string csv = text_of(dir / "e.csv");
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 25);
+  EXPECT_THAT(csv, HasSubstr(",happy,"));
+
+  const Outcome tuned =
+      run_grimace({"finetune", "--init", dir / "run", "--data", faces_list(), "--out", dir / "ft",
+                   "--steps", "2", "--batch-size", "8", "--set", "run.threads=1"});
+  ASSERT_EQ(tuned.exit_code, 0) << tuned.err;
+  const Outcome feature =
+      run_grimace({"embed", faces_list(), "--model", dir / "ft", "--out", dir / "f.npy"});
+  EXPECT_EQ(feature.exit_code, 0) << feature.err;
+  EXPECT_THAT(feature.out, HasSubstr("the classifier's feature before its head"));
+  EXPECT_NE(text_of(dir / "e.npy"), text_of(dir / "f.npy"));
+
+  const Outcome page =
+      run_grimace({"report", dir / "run", dir / "ft", dir / "e.png", "--out", dir / "page.html"});
+  EXPECT_EQ(page.exit_code, 0) << page.err;
+  EXPECT_THAT(page.err, HasSubstr("2 runs, 0 evaluations, 1 pictures"));
+}
+
+TEST(Embed, leaves_out_what_it_cannot_read_and_its_exit_code_says_so) {
+  const ScratchDir dir;
+  pretrain_well(dir / "run");
+  std::filesystem::path clip;
+  for (const auto& entry : std::filesystem::directory_iterator(faces_list().parent_path()))
+    if (entry.path().extension() == ".mp4") clip = entry.path();
+  std::ofstream(dir / "bad.mp4") << "prose";
+  const Outcome outcome =
+      run_grimace({"embed", dir / "bad.mp4", clip, "--model", dir / "run", "--out", dir / "e.npy"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("bad.mp4"));
+  EXPECT_THAT(text_of(dir / "e.npy"), HasSubstr("'shape': (1, 32)"));
+  expect_refused(
+      run_grimace({"embed", dir / "bad.mp4", "--model", dir / "run", "--out", dir / "x.npy"}),
+      "bad.mp4");
+  EXPECT_FALSE(std::filesystem::exists(dir / "x.npy"));
+  expect_refused(
+      run_grimace({"embed", clip, "--model", "mae-dfer-classifier", "--out", dir / "x.npy"}),
+      "embed needs trained weights");
+}
+
+}  // namespace
+}  // namespace grimace::testing
