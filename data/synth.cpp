@@ -24,12 +24,16 @@ namespace fs = std::filesystem;
 constexpr int64_t kMostClips = 1'000'000;
 constexpr int kMostPeople = 1'000'000;
 
-void check_options(const SynthOptions& o) {
-  check(!o.out.empty(), "synth: no output folder given; use --out DIR");
+void check_list(const SynthOptions& o) {
+  check(!o.out.empty(), "synth: no output given; use --out DIR for clips or --film FILE");
   check(o.clips >= 1 && o.clips <= kMostClips, "synth: --clips must be in 1..", kMostClips,
         "; got ", o.clips);
   check(o.persons >= 1 && o.persons <= kMostPeople, "synth: --persons must be in 1..", kMostPeople,
         "; got ", o.persons);
+  check(o.threads >= 1 && o.threads <= 1024, "synth: threads must be in 1..1024; got ", o.threads);
+}
+
+void check_pictures(const SynthOptions& o) {
   check(o.first_person >= 0 && o.first_person <= kMostPeople,
         "synth: --first-person must be in 0..", kMostPeople, "; got ", o.first_person);
   check(o.size >= 32 && o.size <= 1024 && o.size % 2 == 0,
@@ -38,7 +42,6 @@ void check_options(const SynthOptions& o) {
         "synth: --variation must be in 0..1; got ", o.staging.variation);
   check(o.staging.zoom >= 0.5f && o.staging.zoom <= 1.5f, "synth: --zoom must be in 0.5..1.5; got ",
         o.staging.zoom);
-  check(o.threads >= 1 && o.threads <= 1024, "synth: threads must be in 1..1024; got ", o.threads);
 }
 
 constexpr const char* kListHeader = "file,person,label";
@@ -77,10 +80,11 @@ void prepare_folder(const fs::path& out) {
   for (const fs::path& path : old) fs::remove(path, failed);
 }
 
-void write_clip(const SynthOptions& options, const SynthClip& clip) {
-  VideoWriter writer(options.out / clip.file_name(), options.size, options.size,
-                     synth::kFramesPerSecond);
-  for (const Image& frame : render_clip(options, clip)) writer.add(frame);
+void write_video(const fs::path& path, const SynthOptions& options,
+                 const std::vector<SynthClip>& clips) {
+  VideoWriter writer(path, options.size, options.size, synth::kFramesPerSecond);
+  for (const SynthClip& clip : clips)
+    for (const Image& frame : render_clip(options, clip)) writer.add(frame);
   writer.finish();
 }
 
@@ -135,7 +139,8 @@ std::vector<Image> render_clip(const SynthOptions& options, const SynthClip& cli
 }
 
 void write_synthetic_clips(const SynthOptions& options, const SynthProgress& progress) {
-  check_options(options);
+  check_list(options);
+  check_pictures(options);
   prepare_folder(options.out);
   std::atomic<int64_t> next = 0;
   std::mutex mutex;  // guards what follows
@@ -144,7 +149,8 @@ void write_synthetic_clips(const SynthOptions& options, const SynthProgress& pro
   const auto work = [&] {
     try {
       for (int64_t i = next++; i < options.clips; i = next++) {
-        write_clip(options, synth_clip(options, i));
+        const SynthClip clip = synth_clip(options, i);
+        write_video(options.out / clip.file_name(), options, {clip});
         const std::lock_guard lock(mutex);
         ++done;
         if (progress) progress(done, options.clips);
@@ -162,6 +168,14 @@ void write_synthetic_clips(const SynthOptions& options, const SynthProgress& pro
   }
   if (failure) std::rethrow_exception(failure);
   write_list(options);
+}
+
+void write_synthetic_film(const SynthOptions& options) {
+  check_pictures(options);
+  std::vector<SynthClip> clips;
+  for (size_t i = 0; i < synth::kExpressionNames.size(); ++i)
+    clips.push_back({std::ssize(clips), options.first_person, static_cast<synth::Expression>(i)});
+  write_video(options.film, options, clips);
 }
 
 }  // namespace grimace

@@ -1,6 +1,7 @@
 // `grimace synth`: a folder of labelled synthetic face clips, the built-in data of the demo and of
 // tests. OUT/clip_00012_person_3_happy.mp4, ... (H.264, 25 frames a second, 48 to 72 frames) and
-// OUT/clips.csv with the columns file,person,label; labels are the names of spec 8.8.
+// OUT/clips.csv with the columns file,person,label; labels are the names of spec 8.8. Or one longer
+// video, to see expressions change in.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,10 @@
 namespace grimace {
 
 struct SynthOptions {
-  std::filesystem::path out = {};  // made if absent; may hold an earlier run's files, nothing else
-  int64_t clips = 0;               // 1..1000000
-  int persons = 20;                // people first_person .. first_person + persons - 1
+  std::filesystem::path out = {};   // made if absent; may hold an earlier run's files, nothing else
+  std::filesystem::path film = {};  // of write_synthetic_film
+  int64_t clips = 0;                // 1..1000000
+  int persons = 20;                 // people first_person .. first_person + persons - 1
   int first_person = 0;
   uint64_t seed = 0;  // everything but identity: a person looks the same for every seed
   int size = 224;     // side in pixels, even, 32..1024
@@ -44,5 +46,8 @@ using SynthProgress = std::function<void(int64_t done, int64_t total)>;
 // changed then); RunError when the disk is full. clips.csv is written last and by rename, so a
 // folder with a clips.csv is complete.
 void write_synthetic_clips(const SynthOptions& options, const SynthProgress& progress = {});
+
+// One video instead, options.film: first_person shows every expression in turn.
+void write_synthetic_film(const SynthOptions& options);
 
 }  // namespace grimace

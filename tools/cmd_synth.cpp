@@ -12,6 +12,11 @@ namespace grimace {
 namespace {
 
 int run(const SynthOptions& options) {
+  if (!options.film.empty()) {
+    write_synthetic_film(options);
+    std::printf("%s: seven expressions of one person\n", options.film.c_str());
+    return 0;
+  }
   CountProgress progress("rendering", options.clips);
   write_synthetic_clips(options, [&](int64_t done, int64_t) { progress.update(done); });
   const auto list = (options.out / "clips.csv").string();
@@ -27,10 +32,13 @@ void add_synth(CLI::App& app, Action& action) {
   options->threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   CLI::App* command = app.add_subcommand(
       "synth", "Render labelled synthetic face clips: seven expressions, many people");
-  command->add_option("--out", options->out, "folder for the clips and their list, clips.csv")
-      ->required()
-      ->type_name("DIR");
-  command->add_option("--clips", options->clips, "how many")->required()->type_name("N");
+  CLI::Option* out =
+      command->add_option("--out", options->out, "folder for the clips and their list, clips.csv")
+          ->type_name("DIR");
+  command->add_option("--film", options->film, "instead: a video of one person's seven expressions")
+      ->type_name("FILE")
+      ->excludes(out);
+  command->add_option("--clips", options->clips, "how many")->type_name("N");
   command->add_option("--persons", options->persons, "how many different people")
       ->type_name("N")
       ->capture_default_str();

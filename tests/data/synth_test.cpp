@@ -169,6 +169,18 @@ TEST(Synth, a_second_run_replaces_the_first_and_threads_change_no_byte) {
   }
 }
 
+TEST(Synth, a_film_shows_every_expression_of_one_person) {
+  const testing::ScratchDir scratch;
+  SynthOptions options{.film = scratch / "film.mp4", .first_person = 3, .size = 32};
+  write_synthetic_film(options);
+  int frames = 0;
+  for (int i = 0; i < 7; ++i)
+    frames += static_cast<int>(std::ssize(render_clip(options, {i, 3, synth::Expression(i)})));
+  EXPECT_EQ(open_video(options.film, 1)->frame_count(), frames);
+  options.size = 33;
+  EXPECT_THROW(write_synthetic_film(options), Error);
+}
+
 TEST(Synth, an_interrupted_run_leaves_no_list_and_no_half_file) {
   const testing::ScratchDir scratch;
   const SynthOptions options = small_options(scratch.path());
@@ -192,7 +204,7 @@ TEST(Synth, bad_options_are_named) {
   options = small_options(scratch / "out");
   options.first_person = -4;
   EXPECT_EQ(error_of(options), "synth: --first-person must be in 0..1000000; got -4");
-  EXPECT_EQ(error_of(small_options("")), "synth: no output folder given; use --out DIR");
+  EXPECT_EQ(error_of(small_options("")), "synth: no output given; use --out DIR for clips or --film FILE");
   EXPECT_FALSE(fs::exists(scratch / "out"));
 }
 
