@@ -36,7 +36,7 @@ struct Options {
   double crop = FaceWindowsConfig{}.crop;
   double fps = FrameStreamConfig{}.frames_per_second;
   int threads = 0;
-  bool ema = false;
+  std::optional<bool> ema;
 };
 
 FaceWindowsConfig windows_config(const Options& options, const Recipe& recipe) {
@@ -269,7 +269,9 @@ void add_options(CLI::App& command, Options& options) {
   command.add_option("--batch,--batch-size", options.batch_size, "windows computed at once")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  command.add_flag("--ema", options.ema, "the averaged parameters of a run with --model-ema");
+  command.add_flag_function(
+      "--ema,!--no-ema", [&options](int64_t given) { options.ema = given > 0; },
+      "the averaged parameters, or not (default: where the run kept some)");
   command.add_option("--backend", options.backend, "cpu or reference")->capture_default_str();
   command.add_option("--precision", options.precision, "f32, bf16 or f64")->capture_default_str();
   command.add_option("--threads", options.threads, "0: all cores")->check(CLI::Range(0, 1024));

@@ -27,8 +27,11 @@ Embedder::Embedder(const ModelSource& source, Recipe recipe, const std::string& 
   run_passes(*graph, training_passes());
   executable_ = backend_->compile(*graph, options);
   write_random_step(*executable_, recipe_);  // a pre-training file has no fc_norm
-  load_parameters(*executable_, {model_config(recipe_), true}, open_weights(source.file),
-                  classifier ? LoadRule::all : LoadRule::encoder);
+  const NamedModel model{model_config(recipe_), true};
+  if (classifier)
+    load_trained(*executable_, model, open_weights(source.file));
+  else
+    load_parameters(*executable_, model, open_weights(source.file), LoadRule::encoder);
 }
 
 Embedder::Result Embedder::embed(ViewDataset& views, const std::function<void(int64_t)>& progress) {

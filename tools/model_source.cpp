@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 
+#include "autodiff/train_step.h"
 #include "ir/serialize.h"
 #include "ir/text.h"
 #include "runtime/checkpoint.h"
@@ -216,6 +217,18 @@ LoadReport load_parameters(Executable& executable, const NamedModel& model, cons
           "the file was trained");
   }
   return report;
+}
+
+void load_trained(Executable& executable, const NamedModel& model, const Weights& weights,
+                  std::optional<bool> ema) {
+  load_parameters(executable, model, weights, LoadRule::all);
+  for (const Value& param : executable.graph().inputs(Role::param)) {
+    const std::string name = state_tensor(average_of(param.name()));
+    check(weights.contains(name) || !ema.value_or(false), weights.path().string(),
+          ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
+    if (weights.contains(name) && ema.value_or(true))
+      executable.write(param.name(), weights.tensor(name).view());
+  }
 }
 
 }  // namespace grimace

@@ -42,4 +42,9 @@ std::vector<NamedType> named_types(const Weights& weights);
 LoadReport load_parameters(Executable& executable, const NamedModel& model, const Weights& weights,
                            LoadRule rule);
 
+// What a trained model answers with: all parameters, the averaged ones where the file keeps them
+// unless `ema` says otherwise. Error where the file does not have what is asked for.
+void load_trained(Executable& executable, const NamedModel& model, const Weights& weights,
+                  std::optional<bool> ema = {});
+
 }  // namespace grimace

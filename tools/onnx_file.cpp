@@ -23,8 +23,7 @@ std::unique_ptr<Executable> weights_of(const ModelSource& source, const Recipe& 
   if (source.kind == ModelSource::Kind::name)
     write_random_step(*executable, recipe);
   else
-    load_parameters(*executable, {model_config(recipe), true}, open_weights(source.file),
-                    LoadRule::all);
+    load_trained(*executable, {model_config(recipe), true}, open_weights(source.file));
   return executable;
 }
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "ir/passes/passes.h"
-#include "runtime/checkpoint.h"
 #include "tools/recipe_model.h"
 
 namespace grimace {
@@ -33,17 +32,6 @@ ViewClassifier::ViewClassifier(const Recipe& recipe, const std::string& backend,
   run_passes(*graph, forward_passes());
   run_passes(*graph, training_passes());
   executable_ = backend_->compile(*graph, options);
-}
-
-void ViewClassifier::load(const Weights& weights, std::optional<bool> ema) {
-  load_parameters(*executable_, model_, weights, LoadRule::all);
-  for (const Value& param : executable_->graph().inputs(Role::param)) {
-    const std::string name = state_tensor(average_of(param.name()));
-    check(weights.contains(name) || !ema.value_or(false), weights.path().string(),
-          ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
-    if (weights.contains(name) && ema.value_or(true))
-      executable_->write(param.name(), weights.tensor(name).view());
-  }
 }
 
 Tensor ViewClassifier::logits(const Tensor& video) {

@@ -26,9 +26,9 @@ class ViewClassifier {
   ViewClassifier(const Recipe& recipe, const std::string& backend, const CompileOptions& options);
 
   Executable& executable() { return *executable_; }
-  // All parameters; the averaged ones where the file keeps them, unless `ema` says otherwise.
-  // Error where the file does not have what is asked for.
-  void load(const Weights& weights, std::optional<bool> ema = {});
+  void load(const Weights& weights, std::optional<bool> ema = {}) {
+    load_trained(*executable_, model_, weights, ema);
+  }
   // f32 [batch,classes] for a full batch f32 [batch,3,T,H,W].
   Tensor logits(const Tensor& video);
   // One answer for each readable clip. `progress`, where given, is called with the views done.

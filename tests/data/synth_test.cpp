@@ -204,7 +204,8 @@ TEST(Synth, bad_options_are_named) {
   options = small_options(scratch / "out");
   options.first_person = -4;
   EXPECT_EQ(error_of(options), "synth: --first-person must be in 0..1000000; got -4");
-  EXPECT_EQ(error_of(small_options("")), "synth: no output given; use --out DIR for clips or --film FILE");
+  EXPECT_EQ(error_of(small_options("")),
+            "synth: no output given; use --out DIR for clips or --film FILE");
   EXPECT_FALSE(fs::exists(scratch / "out"));
 }
 
