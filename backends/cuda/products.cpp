@@ -1,0 +1,13 @@
+// Not written yet.
+#include "backends/cuda/kernels.h"
+
+namespace grimace::cuda {
+
+bool serves_product(const Node&) {
+  return false;
+}
+GpuKernel make_product(const Node& node, const Operands&, const Context&) {
+  throw InternalError(node.describe());
+}
+
+}  // namespace grimace::cuda
