@@ -11,7 +11,7 @@
 
 namespace grimace {
 
-enum class Precision : uint8_t { f32, bf16, f64 };
+enum class Precision : uint8_t { f32, bf16, f64, tf32 };
 std::string_view name_of(Precision precision);
 Precision precision_from(std::string_view name);  // Error listing the known ones
 
@@ -28,6 +28,8 @@ class Backend {
   // Whether a fast kernel exists; a node without one runs its reference kernel and is named in
   // ExecutableInfo::slow_nodes.
   virtual bool supports(const Node& node) const = 0;
+  // Why it cannot run on this machine, as without a GPU; empty: it can. lower() works all the same.
+  virtual std::string unavailable() const { return ""; }
   // A copy of the graph, rewritten for this backend and precision. Error when the precision is not
   // supported.
   virtual std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const = 0;

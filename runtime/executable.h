@@ -12,6 +12,8 @@
 
 namespace grimace {
 
+struct MemoryPlan;
+
 struct ExecutableInfo {
   std::string backend;           // "cpu f32, 2 threads"
   int64_t persistent_bytes = 0;  // inputs, params, states
@@ -35,6 +37,9 @@ class Executable {
   virtual ConstView view(const std::string& name) const = 0;
   Tensor read(const std::string& name) const;  // a copy of it
   double read_scalar(const std::string& name) const;
+  // The value of a scalar output after the last run, to be had until the run after the next: a
+  // device goes on meanwhile, where read_scalar() has to wait for it.
+  virtual std::function<double()> read_later(const std::string& name) const;
   virtual const Graph& graph() const = 0;
   virtual const ExecutableInfo& info() const = 0;
   // Runs from now on are recorded there, node by node; null: no longer, which costs nothing.
@@ -54,6 +59,9 @@ struct Operands {
   const uint64_t* version = nullptr;
 };
 using Kernel = std::function<void()>;
+
+// The node's operands in an arena that begins at `base`.
+Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base);
 
 class KernelFactory {
  public:
