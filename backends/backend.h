@@ -17,7 +17,9 @@ Precision precision_from(std::string_view name);  // Error listing the known one
 
 struct CompileOptions {
   Precision precision = Precision::f32;
-  int threads = 0;  // 0: all the cores this process may use
+  int threads = 0;            // 0: all the cores this process may use
+  int64_t memory_budget = 0;  // bytes that the plan may take, if need be by computing values again;
+                              // 0: no limit. Error where it cannot be met
 };
 
 class Backend {

@@ -51,14 +51,20 @@ class Executable {
 
 // ---- For backends that run in host memory --------------------------------------------------
 
+using Kernel = std::function<void()>;
+
 struct Operands {
   std::vector<ConstView> in;  // aligned to 64 bytes; may equal out where the op allows aliasing
   std::vector<View> out;
   std::vector<bool> stable;  // per input: its value never changes while the kernel lives, except
                              // through write(), after which `version` differs
   const uint64_t* version = nullptr;
+  // Per input: a stable graph input that no other kernel reads. A kernel may keep it in an order of
+  // its own, in its place: it gives the ways there and back to `keep_packed`. `pack` runs before
+  // the first run and after every write(), `unpack` before anyone else looks.
+  std::vector<bool> own;
+  std::function<void(int input, Kernel pack, Kernel unpack)> keep_packed;
 };
-using Kernel = std::function<void()>;
 
 // The node's operands in an arena that begins at `base`.
 Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base);

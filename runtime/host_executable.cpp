@@ -70,6 +70,8 @@ class HostExecutable : public Executable {
     check(input.shape() == value.type.shape, "input '", name, "' is ", input.type(),
           "; it was given ", value.type);
     convert(value, view(input));
+    if (const auto packing = packings_.find(input); packing != packings_.end())
+      packing->second.packed = false;
     if (!input.is(Role::input)) ++version_;
   }
 
@@ -77,6 +79,8 @@ class HostExecutable : public Executable {
     const Value output = graph_->find_output(name);
     const Value value = output ? output : graph_->find_input(name);
     check(static_cast<bool>(value), "the graph has no output or input '", name, "'");
+    if (const auto packing = packings_.find(root_of(value)); packing != packings_.end())
+      packing->second.unpack_now();
     return view(value);
   }
 
@@ -89,8 +93,23 @@ class HostExecutable : public Executable {
     const Node* node;
   };
 
+  // A stable input in the order of the only kernel that reads it.
+  struct Packing {
+    Kernel pack, unpack;
+    bool packed = false;
+    void pack_now() {
+      if (!packed) pack();
+      packed = true;
+    }
+    void unpack_now() {
+      if (packed) unpack();
+      packed = false;
+    }
+  };
+
   template <typename Call>
   void run_all(const Call& call) {
+    for (auto& [input, packing] : packings_) packing.pack_now();
     if (stable_version_ != version_)
       for (const Step& step : stable_) call(step.node, step.kernel);
     stable_version_ = version_;
@@ -105,15 +124,34 @@ class HostExecutable : public Executable {
 
   View view(Value value) const { return {value.type(), arena_.at(plan_.offset.at(value))}; }
 
-  Operands operands(const Node& node) const {
+  Operands operands(const Node& node) {
     Operands result;
     for (const Value& input : node.inputs()) {
+      const Value root = root_of(input);
       result.in.push_back(view(input));
       result.stable.push_back(is_stable(input));
+      result.own.push_back(root.is(Role::param) && is_stable(root) && readers(root) == 1);
     }
     for (int i = 0; i < node.num_results(); ++i) result.out.push_back(view(node.result(i)));
     result.version = &version_;
+    result.keep_packed = [this, &node](int input, Kernel pack, Kernel unpack) {
+      packings_[root_of(node.input(input))] = {std::move(pack), std::move(unpack)};
+    };
     return result;
+  }
+
+  static Value root_of(Value value) {
+    while (value.producer() != nullptr && value.producer()->op().aliasing == Aliasing::reshape)
+      value = value.producer()->input(0);
+    return value;
+  }
+
+  // Kernels that read the value's memory, outputs counted as one.
+  static int readers(Value value) {
+    int count = value.is_output() ? 1 : 0;
+    for (const Node* user : value.users())
+      count += user->op().aliasing == Aliasing::reshape ? readers(user->result()) : 1;
+    return count;
   }
 
   bool is_stable(Value value) const {
@@ -132,6 +170,7 @@ class HostExecutable : public Executable {
   Arena arena_;
   std::vector<Step> stable_;  // run once, and again after a param was written
   std::vector<Step> steps_;
+  mutable ValueMap<Packing> packings_;  // by param; looking at one unpacks it
   uint64_t version_ = 1;
   uint64_t stable_version_ = 0;
 };

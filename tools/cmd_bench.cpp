@@ -27,6 +27,7 @@ struct Options {
   int64_t batch = 8;
   std::string precision = "f32";
   int threads = 0;
+  int64_t memory_budget = 0;  // MiB
   int64_t steps = 10;
   int64_t warmup = 2;
   std::string backend = "cpu";
@@ -69,9 +70,10 @@ Step build_step(const Options& options) {
   const Recipe recipe = recipe_of(options);
   Step step{.backend = make_backend(options.backend), .clips = recipe.optim.batch_size};
   step.build_seconds = wall_seconds([&] {
-    step.executable = step.backend->compile(
-        *graph_of(recipe, options),
-        {.precision = precision_from(options.precision), .threads = options.threads});
+    step.executable = step.backend->compile(*graph_of(recipe, options),
+                                            {.precision = precision_from(options.precision),
+                                             .threads = options.threads,
+                                             .memory_budget = options.memory_budget << 20});
   });
   write_random_step(*step.executable, recipe);
   return step;
@@ -260,6 +262,8 @@ void add_options(CLI::App& command, Options& o) {
   choice("--precision", o.precision, "of products", {"f32", "bf16"});
   choice("--backend", o.backend, "where the step runs", backend_names());
   number("--threads", o.threads, "compute threads; 0 = one per core", 0, 1024);
+  number("--memory-budget", o.memory_budget,
+         "MiB that the plan may take, by computing values again; 0 = no limit", 0, 10000000);
   number("--steps", o.steps, "steps that are timed", 1, 1000000);
   number("--warmup", o.warmup, "steps before them", 0, 1000000);
   command.add_option("--config", o.config, "recipe file that changes the model")->type_name("TOML");

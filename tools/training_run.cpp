@@ -84,7 +84,8 @@ class TrainingRun {
     const auto graph = training_graph(recipe_);
     backend_ = make_backend(recipe_.run.backend);
     executable_ = backend_->compile(
-        *graph, {precision_from(recipe_.run.precision), static_cast<int>(recipe_.run.threads)});
+        *graph, {precision_from(recipe_.run.precision), static_cast<int>(recipe_.run.threads),
+                 recipe_.run.memory_budget << 20});
   }
 
   // Some warm steps of the coming run go there; where their time went is printed when they are

@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu_kernels.h"
 #include "backends/cpu/onednn.h"
 #include "ir/op_def.h"
+#include "runtime/plan.h"
 
 namespace grimace {
 namespace {
@@ -41,7 +42,10 @@ class CpuBackend : public Backend {
     expand(*copy, [](const Node& node) {
       return cpu::has_kernel(node) || node.op().reference != nullptr;
     });
-    if (precision == Precision::bf16) mixed_precision(*copy, DType::bf16);
+    if (precision == Precision::bf16) {
+      mixed_precision(*copy, DType::bf16);
+      narrow_params(*copy, DType::bf16);
+    }
     return copy;
   }
 
@@ -49,6 +53,7 @@ class CpuBackend : public Backend {
     check(options.threads >= 0, "the number of threads must not be negative; got ",
           options.threads);
     auto lowered = lower(graph, options.precision);
+    fit_memory(*lowered, options.memory_budget);
     cpu::Context context{.threads = options.threads == 0 ? omp_get_num_procs() : options.threads,
                          .isa = cpu::best_isa()};
     ExecutableInfo info;

@@ -2,6 +2,7 @@
 
 #include "ir/interpret.h"
 #include "ir/op_def.h"
+#include "runtime/plan.h"
 
 namespace grimace {
 namespace {
@@ -30,6 +31,7 @@ class ReferenceBackend : public Backend {
 
   std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
     auto lowered = lower(graph, options.precision);
+    fit_memory(*lowered, options.memory_budget);
     ExecutableInfo info;
     info.backend = cat("reference ", name_of(options.precision), ", 1 thread");
     return make_host_executable(std::move(lowered), std::make_unique<ReferenceKernels>(), info);
