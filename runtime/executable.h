@@ -27,8 +27,10 @@ struct ExecutableInfo {
 class Executable {
  public:
   virtual ~Executable() = default;
-  // One pass over the graph. Throws RunError naming the node.
+  // One pass over the graph. Throws RunError naming the node. A device may still be at it when this
+  // returns; its errors then come with the next call that waits.
   virtual void run() = 0;
+  virtual void wait() {}  // until all runs are done
   // Sets a graph input (not a constant), converting its element type. Error naming both shapes.
   virtual void write(const std::string& name, ConstView value) = 0;
   // The current value of a named output after run(), or of a graph input, in its own type; good
@@ -66,7 +68,7 @@ struct Operands {
   std::function<void(int input, Kernel pack, Kernel unpack)> keep_packed;
 };
 
-// The node's operands in an arena that begins at `base`.
+// The node's operands in an arena that begins at `base`; without `version` and what follows it.
 Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base);
 
 class KernelFactory {

@@ -125,14 +125,11 @@ class HostExecutable : public Executable {
   View view(Value value) const { return {value.type(), arena_.at(plan_.offset.at(value))}; }
 
   Operands operands(const Node& node) {
-    Operands result;
+    Operands result = operands_in(plan_, node, arena_.at(0));
     for (const Value& input : node.inputs()) {
       const Value root = root_of(input);
-      result.in.push_back(view(input));
-      result.stable.push_back(is_stable(input));
-      result.own.push_back(root.is(Role::param) && is_stable(root) && readers(root) == 1);
+      result.own.push_back(root.is(Role::param) && is_stable(plan_, root) && readers(root) == 1);
     }
-    for (int i = 0; i < node.num_results(); ++i) result.out.push_back(view(node.result(i)));
     result.version = &version_;
     result.keep_packed = [this, &node](int input, Kernel pack, Kernel unpack) {
       packings_[root_of(node.input(input))] = {std::move(pack), std::move(unpack)};
@@ -152,15 +149,6 @@ class HostExecutable : public Executable {
     for (const Node* user : value.users())
       count += user->op().aliasing == Aliasing::reshape ? readers(user->result()) : 1;
     return count;
-  }
-
-  bool is_stable(Value value) const {
-    if (!value.is_graph_input()) return plan_.stable.contains(value.producer());
-    if (value.is(Role::constant)) return true;
-    if (!value.is(Role::param)) return false;
-    for (const Update& update : graph_->updates())
-      if (update.target == value) return false;
-    return true;
   }
 
   std::unique_ptr<Graph> graph_;
@@ -184,12 +172,27 @@ Tensor Executable::read(const std::string& name) const {
   return result;
 }
 
+std::function<double()> Executable::read_later(const std::string& name) const {
+  return [value = read_scalar(name)] { return value; };
+}
+
 double Executable::read_scalar(const std::string& name) const {
   const ConstView from = view(name);
   check(from.type.numel() == 1, "'", name, "' is ", from.type, ", not one value");
   double value = 0.0;
   convert(from, {{DType::f64, from.type.shape}, &value});
   return value;
+}
+
+Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base) {
+  const auto view = [&](Value value) { return View{value.type(), base + plan.offset.at(value)}; };
+  Operands result;
+  for (const Value& input : node.inputs()) {
+    result.in.push_back(view(input));
+    result.stable.push_back(is_stable(plan, input));
+  }
+  for (int i = 0; i < node.num_results(); ++i) result.out.push_back(view(node.result(i)));
+  return result;
 }
 
 std::unique_ptr<Executable> make_host_executable(std::unique_ptr<Graph> graph,

@@ -273,6 +273,14 @@ class Planner {
 
 }  // namespace
 
+bool is_stable(const MemoryPlan& plan, Value value) {
+  if (!value.is_graph_input()) return plan.stable.contains(value.producer());
+  if (value.is(Role::constant)) return true;
+  if (!value.is(Role::param)) return false;
+  return std::ranges::none_of(value.graph().updates(),
+                              [&](const Update& update) { return update.target == value; });
+}
+
 MemoryPlan plan_memory(const Graph& graph) {
   return Planner(graph).run();
 }

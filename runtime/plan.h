@@ -32,6 +32,9 @@ struct MemoryPlan {
 
 constexpr int64_t kAlignment = 64;
 
+// Whether the value changes only when somebody writes a param.
+bool is_stable(const MemoryPlan& plan, Value value);
+
 // Liveness in node order, then largest-first placement at the lowest free offset. reshape never
 // moves data; an elementwise result takes the place of an input that dies; params and states are
 // updated in place where every reader comes before the write.

@@ -28,7 +28,9 @@ std::vector<std::string> slow_nodes(const Graph& graph, const Backend& backend) 
 class CpuBackend : public Backend {
  public:
   std::string_view name() const override { return "cpu"; }
-  bool supports(Precision precision) const override { return precision != Precision::f64; }
+  bool supports(Precision precision) const override {
+    return precision == Precision::f32 || precision == Precision::bf16;
+  }
 
   // Nodes without inputs run once, so their speed does not matter either.
   bool supports(const Node& node) const override {
@@ -37,7 +39,8 @@ class CpuBackend : public Backend {
 
   std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
     check(supports(precision), "the cpu backend computes in f32 or bf16; precision ",
-          name_of(precision), " needs --backend reference");
+          name_of(precision), " needs --backend ",
+          precision == Precision::tf32 ? "cuda" : "reference");
     auto copy = graph.clone();
     expand(*copy, [](const Node& node) {
       return cpu::has_kernel(node) || node.op().reference != nullptr;

@@ -5,6 +5,7 @@
 #include "backends/cuda/cuda_kernels.h"
 #include "backends/cuda/device.h"
 #include "ir/op_def.h"
+#include "runtime/plan.h"
 
 namespace grimace::cuda {
 namespace {
@@ -16,12 +17,34 @@ class CudaBackend : public Backend {
   bool supports(const Node& node) const override { return has_kernel(node); }
   std::string unavailable() const override { return find_devices().problem; }
 
+  std::vector<std::pair<std::string, std::string>> describe() const override {
+    const DevicesReport report = find_devices();
+    std::vector<std::pair<std::string, std::string>> rows;
+    rows.emplace_back("CUDA", cat("runtime ", report.runtime, ", driver for ",
+                                  report.driver.empty() ? "none" : report.driver));
+    if (!report.problem.empty()) rows.emplace_back("GPU", report.problem);
+    for (const DeviceReport& device : report.devices) {
+      const Properties& p = device.properties;
+      rows.emplace_back(
+          cat("GPU ", device.ordinal),
+          device.problem.empty()
+              ? cat(p.name, ", compute capability ", p.capability / 10, ".", p.capability % 10,
+                    ", ", p.multiprocessors, " multiprocessors, ", device.free_bytes >> 20, " of ",
+                    p.memory_bytes >> 20, " MiB free")
+              : device.problem);
+    }
+    return rows;
+  }
+
   std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
     check(supports(precision), "the cuda backend computes in f32, tf32 or bf16; precision ",
           name_of(precision), " needs --backend reference");
     auto copy = graph.clone();
     expand(*copy, has_kernel);
-    if (precision == Precision::bf16) mixed_precision(*copy, DType::bf16);
+    if (precision == Precision::bf16) {
+      mixed_precision(*copy, DType::bf16);
+      narrow_params(*copy, DType::bf16);
+    }
     return copy;
   }
 
@@ -29,6 +52,7 @@ class CudaBackend : public Backend {
     Context context{.tf32 = options.precision == Precision::tf32,
                     .properties = open_device(options.device)};
     auto lowered = lower(graph, options.precision);
+    fit_memory(*lowered, options.memory_budget);
     ExecutableInfo info;
     info.backend = cat("cuda ", name_of(options.precision), ", ", context.properties.name,
                        options.device == 0 ? "" : cat(", device ", options.device));

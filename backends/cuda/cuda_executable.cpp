@@ -79,6 +79,8 @@ class CudaExecutable : public Executable {
     mirror_.update(compute_.get());
   }
 
+  void wait() override { mirror_.wait(); }
+
   void write(const std::string& name, ConstView value) override {
     const Value input = graph_->find_input(name);
     check(input && !input.is(Role::constant), "the graph has no input '", name, "'");

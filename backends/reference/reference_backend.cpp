@@ -17,7 +17,9 @@ class ReferenceKernels : public KernelFactory {
 class ReferenceBackend : public Backend {
  public:
   std::string_view name() const override { return "reference"; }
-  bool supports(Precision precision) const override { return precision != Precision::bf16; }
+  bool supports(Precision precision) const override {
+    return precision == Precision::f32 || precision == Precision::f64;
+  }
   bool supports(const Node&) const override { return true; }
 
   std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
