@@ -144,7 +144,8 @@ struct Walk {
     }
   }
 
-  __host__ __device__ __forceinline__ void find(uint32_t flat, int64_t (&at)[N]) const {
+#if defined(__CUDACC__) || defined(GRIMACE_CUDA_EMULATED)
+  __device__ __forceinline__ void find(uint32_t flat, int64_t (&at)[N]) const {
 #pragma unroll
     for (int k = 0; k < N; ++k) at[k] = 0;
     uint32_t rest = flat;
@@ -159,6 +160,7 @@ struct Walk {
       rest = outer;
     }
   }
+#endif
 };
 
 // A part of a loop nest small enough for one launch, and where it begins in each tensor.

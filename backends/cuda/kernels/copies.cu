@@ -4,7 +4,7 @@
 // both sides are read and written along their dense axis; else, element by element.
 // slice, pad, concat: the result is rows of columns [begin, end), each range from its own source or
 // zero; one launch for up to kParts ranges. broadcast is a map (map.h).
-// Split: by words, a grid apart when there are more; tiles by blocks.
+// Split: by words, a grid apart when there are more; a block for every tile.
 #include <type_traits>
 
 #include "backends/cuda/kernels/common.h"
@@ -90,7 +90,6 @@ struct Tiles {
   int64_t depth, cols;
   FastDivide tiles_down, tiles_across;  // of depth and of cols
   Walk<2> others;
-  int64_t count;
 };
 
 template <typename W>
@@ -98,23 +97,20 @@ __global__ void __launch_bounds__(kThreads) copy_tiles(Tiles<W> t) {
   __shared__ W tile[kTile][kTile + 1];  // by c, then d; one more so that columns miss no bank
   const int x = static_cast<int>(threadIdx.x) % kTile;
   const int first = static_cast<int>(threadIdx.x) / kTile;
-  for (int64_t block = blockIdx.x; block < t.count; block += gridDim.x) {
-    const auto number = static_cast<uint32_t>(block);
-    const uint32_t row = t.tiles_across(number);
-    const uint32_t other = t.tiles_down(row);
-    const int64_t c0 = int64_t{number - row * t.tiles_across.divisor} * kTile;
-    const int64_t d0 = int64_t{row - other * t.tiles_down.divisor} * kTile;
-    int64_t at[2];
-    t.others.find(other, at);
-    for (int y = first; y < kTile; y += kTileRows)
-      if (d0 + x < t.depth && c0 + y < t.cols)
-        tile[y][x] = t.from[at[0] + d0 + x + (c0 + y) * t.from_by];
-    __syncthreads();
-    for (int y = first; y < kTile; y += kTileRows)
-      if (c0 + x < t.cols && d0 + y < t.depth)
-        t.to[at[1] + (d0 + y) * t.to_by + c0 + x] = tile[x][y];
-    __syncthreads();
-  }
+  const uint32_t row = t.tiles_across(blockIdx.x);
+  const uint32_t other = t.tiles_down(row);
+  const int64_t c0 = int64_t{blockIdx.x - row * t.tiles_across.divisor} * kTile;
+  const int64_t d0 = int64_t{row - other * t.tiles_down.divisor} * kTile;
+  int64_t at[2];
+  t.others.find(other, at);
+#pragma unroll
+  for (int y = first; y < kTile; y += kTileRows)
+    if (d0 + x < t.depth && c0 + y < t.cols)
+      tile[y][x] = t.from[at[0] + d0 + x + (c0 + y) * t.from_by];
+  __syncthreads();
+#pragma unroll
+  for (int y = first; y < kTile; y += kTileRows)
+    if (c0 + x < t.cols && d0 + y < t.depth) t.to[at[1] + (d0 + y) * t.to_by + c0 + x] = tile[x][y];
 }
 
 Loops<2> without(const Loops<2>& loops, int axis, int other_axis) {
@@ -132,7 +128,7 @@ Loops<2> without(const Loops<2>& loops, int axis, int other_axis) {
 
 // The source is dense along `axis`, the result along the last axis.
 GpuKernel make_tiles(const std::string& what, const Loops<2>& loops, int axis, int64_t bytes,
-                     const Operands& operands, const Context& context) {
+                     const Operands& operands) {
   GpuKernel kernel;
   ops::with_word(bytes, [&](auto word) {
     using W = decltype(word);
@@ -147,9 +143,9 @@ GpuKernel make_tiles(const std::string& what, const Loops<2>& loops, int axis, i
     t.tiles_across = FastDivide((t.cols + kTile - 1) / kTile);
     const Loops<2> others = without(loops, axis, loops.rank - 1);
     t.others = Walk<2>(others);
-    t.count = others.count() * t.tiles_down.divisor * t.tiles_across.divisor;
-    internal_check(t.count <= kMostSteps, what, ": ", t.count, " tiles");
-    const Geometry geometry = threads_for(context, t.count * kThreads);
+    const int64_t count = others.count() * t.tiles_down.divisor * t.tiles_across.divisor;
+    const Geometry geometry{.grid = {blocks_for(count, 1, kMostSteps)}, .block = {kThreads}};
+    internal_check(geometry.grid.x == count, what, ": ", count, " tiles");
     kernel.name = cat(what, ", tiles of ", t.depth, "x", t.cols, ", ", to_string(geometry));
     kernel.run = [geometry, t](cudaStream_t stream) { launch(copy_tiles<W>, geometry, stream, t); };
   });
@@ -190,7 +186,7 @@ GpuKernel make_transpose(const Node& node, const Operands& operands, const Conte
   for (int axis = 0; axis + 1 < loops.rank; ++axis)
     if (loops.strides[0][static_cast<size_t>(axis)] == 1 && loops.cols() >= kShortAxis &&
         loops.dims[static_cast<size_t>(axis)] >= kShortAxis)
-      return make_tiles(what, loops, axis, size, operands, context);
+      return make_tiles(what, loops, axis, size, operands);
   return make_strided(what, loops, size, operands, context);
 }
 

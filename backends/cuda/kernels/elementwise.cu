@@ -46,7 +46,7 @@ constexpr Row kRows[] = {
     {&op_floor, is_gpu_float, make_unary},     {&op_is_finite, is_gpu_float, make_unary},
     {&op_cast, is_gpu_element, make_cast},     {&op_add, is_gpu_number, make_binary},
     {&op_sub, is_gpu_number, make_binary},     {&op_mul, is_gpu_number, make_binary},
-    {&op_div, is_gpu_number, make_binary},     {&op_maximum, is_gpu_number, make_binary},
+    {&op_div, is_gpu_float, make_binary},      {&op_maximum, is_gpu_number, make_binary},
     {&op_minimum, is_gpu_number, make_binary}, {&op_less, is_gpu_number, make_binary},
     {&op_logical_and, any, make_logical_and},  {&op_select, any, make_select},
     {&op_gelu, is_gpu_float, make_gelu},       {&op_gelu_grad, is_gpu_float, make_gelu},

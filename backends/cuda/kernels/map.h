@@ -69,16 +69,13 @@ __device__ __forceinline__ auto map_one(A a, B b, C c) {
     return f(widen(a), widen(b), widen(c));
 }
 
-// The last elements of a flat nest, fewer than a vector.
+// Element i of a flat nest, alone.
 template <typename F, typename R, typename A, typename B, typename C>
-__device__ __forceinline__ void map_tail(const MapArguments& m, int64_t begin) {
-  for (int64_t i = begin; i < m.count; ++i) {
-    const auto element = [&]<typename T>(int k, T) {
-      return load_operand<1, T>(m.in[k], m.varies[k] ? i : 0, true).v[0];
-    };
-    static_cast<R*>(m.out)[i] =
-        narrow<R>(map_one<F>(element(0, A{}), element(1, B{}), element(2, C{})));
-  }
+__device__ __forceinline__ void map_element(const MapArguments& m, int64_t i) {
+  const auto a = load_operand<1, A>(m.in[0], m.varies[0] ? i : 0, true);
+  const auto b = load_operand<1, B>(m.in[1], m.varies[1] ? i : 0, true);
+  const auto c = load_operand<1, C>(m.in[2], m.varies[2] ? i : 0, true);
+  static_cast<R*>(m.out)[i] = narrow<R>(map_one<F>(a.v[0], b.v[0], c.v[0]));
 }
 
 template <int V, typename A, typename B, typename C>
@@ -90,7 +87,7 @@ struct MapOperands {
 
 template <typename F, bool flat, int V, int unroll, typename R, typename A, typename B, typename C>
 __global__ void __launch_bounds__(kThreads) map_kernel(MapArguments m) {
-  const int64_t vectors = (m.count + V - 1) / V;
+  const int64_t vectors = m.count / V;
   const int64_t stride = int64_t{gridDim.x} * (kThreads * unroll);
   for (int64_t first = int64_t{blockIdx.x} * (kThreads * unroll) + threadIdx.x; first < vectors;
        first += stride) {
@@ -98,10 +95,10 @@ __global__ void __launch_bounds__(kThreads) map_kernel(MapArguments m) {
 #pragma unroll
     for (int u = 0; u < unroll; ++u) {
       const int64_t i = first + u * kThreads;
-      if ((i + 1) * V > m.count) continue;
-      int64_t at[3] = {i * V, i * V, i * V};
+      if (i >= vectors) break;
+      int64_t at[3] = {};
       if constexpr (flat) {
-        for (int k = 0; k < 3; ++k) at[k] = m.varies[k] ? at[k] : 0;
+        for (int k = 0; k < 3; ++k) at[k] = m.varies[k] ? i * V : 0;
       } else {
         m.walk.find(static_cast<uint32_t>(i), at);
       }
@@ -112,16 +109,17 @@ __global__ void __launch_bounds__(kThreads) map_kernel(MapArguments m) {
 #pragma unroll
     for (int u = 0; u < unroll; ++u) {
       const int64_t i = first + u * kThreads;
-      if ((i + 1) * V > m.count) {
-        if constexpr (V > 1) map_tail<F, R, A, B, C>(m, i * V);
-        break;
-      }
+      if (i >= vectors) break;
       Wide<R> result[V];
 #pragma unroll
       for (int j = 0; j < V; ++j)
         result[j] = map_one<F>(operands[u].a.v[j], operands[u].b.v[j], operands[u].c.v[j]);
       store<V>(static_cast<R*>(m.out) + i * V, narrow_all<R, V>(result));
     }
+  }
+  if constexpr (flat && V > 1) {  // fewer elements than a vector are left
+    const int64_t i = vectors * V + threadIdx.x;
+    if (blockIdx.x == 0 && i < m.count) map_element<F, R, A, B, C>(m, i);
   }
 }
 
