@@ -147,8 +147,8 @@ __global__ void __launch_bounds__(kThreads) scatter_rows(Scatter<T> s) {
 #pragma unroll
         for (int m = 0; m < kVectors; ++m) {
           const int64_t at = col + m * (kWarp * V);
-          if (at >= s.cols) break;
-          const Vec<T, V> values = load<V>(from + at);
+          Vec<T, V> values{};
+          if (at < s.cols) values = load<V>(from + at);
 #pragma unroll
           for (int j = 0; j < V; ++j) sum[m][j] += to_float(values.v[j]);
         }
