@@ -6,11 +6,14 @@
 #ifdef GRIMACE_CPU
 #include "backends/cpu/cpu_backend.h"
 #endif
+#ifdef GRIMACE_CUDA
+#include "backends/cuda/cuda_backend.h"
+#endif
 
 namespace grimace {
 namespace {
 
-constexpr std::array<std::string_view, 3> kPrecisions{"f32", "bf16", "f64"};
+constexpr std::array<std::string_view, 4> kPrecisions{"f32", "bf16", "f64", "tf32"};
 
 struct BackendRow {
   std::string_view name;
@@ -20,6 +23,9 @@ constexpr BackendRow kBackends[] = {
     {"reference", make_reference_backend},
 #ifdef GRIMACE_CPU
     {"cpu", make_cpu_backend},
+#endif
+#ifdef GRIMACE_CUDA
+    {"cuda", cuda::make_cuda_backend},
 #endif
 };
 
@@ -32,7 +38,7 @@ std::string_view name_of(Precision precision) {
 Precision precision_from(std::string_view name) {
   for (size_t i = 0; i < kPrecisions.size(); ++i)
     if (kPrecisions[i] == name) return static_cast<Precision>(i);
-  throw Error(cat("unknown precision '", name, "'; known are f32, bf16, f64"));
+  throw Error(cat("unknown precision '", name, "'; known are f32, bf16, f64, tf32"));
 }
 
 std::unique_ptr<Backend> make_backend(std::string_view name) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ir/passes/passes.h"
@@ -11,13 +12,16 @@
 
 namespace grimace {
 
-enum class Precision : uint8_t { f32, bf16, f64 };
+enum class Precision : uint8_t { f32, bf16, f64, tf32 };
 std::string_view name_of(Precision precision);
 Precision precision_from(std::string_view name);  // Error listing the known ones
 
 struct CompileOptions {
   Precision precision = Precision::f32;
-  int threads = 0;  // 0: all the cores this process may use
+  int threads = 0;            // 0: all the cores this process may use
+  int64_t memory_budget = 0;  // bytes that the plan may take, if need be by computing values again;
+                              // 0: no limit. Error where it cannot be met
+  int device = 0;             // which GPU, where the backend runs on one
 };
 
 class Backend {
@@ -28,6 +32,11 @@ class Backend {
   // Whether a fast kernel exists; a node without one runs its reference kernel and is named in
   // ExecutableInfo::slow_nodes.
   virtual bool supports(const Node& node) const = 0;
+  // Why it cannot run on this machine, as without a GPU; empty: it can. lower() works all the same.
+  virtual std::string unavailable() const { return ""; }
+  // What `doctor` shows of the hardware and libraries behind it, line by line: what, and what of
+  // it.
+  virtual std::vector<std::pair<std::string, std::string>> describe() const { return {}; }
   // A copy of the graph, rewritten for this backend and precision. Error when the precision is not
   // supported.
   virtual std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const = 0;
@@ -36,7 +45,7 @@ class Backend {
                                               const CompileOptions& options) = 0;
 };
 
-// "reference" or "cpu"; Error listing what this build has.
+// "reference", "cpu" or "cuda"; Error listing what this build has.
 std::unique_ptr<Backend> make_backend(std::string_view name);
 std::vector<std::string> backend_names();
 

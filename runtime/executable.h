@@ -12,6 +12,8 @@
 
 namespace grimace {
 
+struct MemoryPlan;
+
 struct ExecutableInfo {
   std::string backend;           // "cpu f32, 2 threads"
   int64_t persistent_bytes = 0;  // inputs, params, states
@@ -25,8 +27,10 @@ struct ExecutableInfo {
 class Executable {
  public:
   virtual ~Executable() = default;
-  // One pass over the graph. Throws RunError naming the node.
+  // One pass over the graph. Throws RunError naming the node. A device may still be at it when this
+  // returns; its errors then come with the next call that waits.
   virtual void run() = 0;
+  virtual void wait() {}  // until all runs are done
   // Sets a graph input (not a constant), converting its element type. Error naming both shapes.
   virtual void write(const std::string& name, ConstView value) = 0;
   // The current value of a named output after run(), or of a graph input, in its own type; good
@@ -35,6 +39,11 @@ class Executable {
   virtual ConstView view(const std::string& name) const = 0;
   Tensor read(const std::string& name) const;  // a copy of it
   double read_scalar(const std::string& name) const;
+  // The value of a scalar output after the last run, to be had until the run after the next: a
+  // device goes on meanwhile, where read_scalar() has to wait for it.
+  virtual std::function<double()> read_later(const std::string& name) const;
+  // The graph input of that name, which such a value may be written to; Error saying why not.
+  Value writable(const std::string& name, const TensorType& type) const;
   virtual const Graph& graph() const = 0;
   virtual const ExecutableInfo& info() const = 0;
   // Runs from now on are recorded there, node by node; null: no longer, which costs nothing.
@@ -46,14 +55,23 @@ class Executable {
 
 // ---- For backends that run in host memory --------------------------------------------------
 
+using Kernel = std::function<void()>;
+
 struct Operands {
   std::vector<ConstView> in;  // aligned to 64 bytes; may equal out where the op allows aliasing
   std::vector<View> out;
   std::vector<bool> stable;  // per input: its value never changes while the kernel lives, except
                              // through write(), after which `version` differs
   const uint64_t* version = nullptr;
+  // Per input: a stable graph input that no other kernel reads. A kernel may keep it in an order of
+  // its own, in its place: it gives the ways there and back to `keep_packed`. `pack` runs before
+  // the first run and after every write(), `unpack` before anyone else looks.
+  std::vector<bool> own;
+  std::function<void(int input, Kernel pack, Kernel unpack)> keep_packed;
 };
-using Kernel = std::function<void()>;
+
+// The node's operands in an arena that begins at `base`; without `version` and what follows it.
+Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base);
 
 class KernelFactory {
  public:

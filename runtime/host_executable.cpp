@@ -65,11 +65,10 @@ class HostExecutable : public Executable {
   }
 
   void write(const std::string& name, ConstView value) override {
-    const Value input = graph_->find_input(name);
-    check(input && !input.is(Role::constant), "the graph has no input '", name, "'");
-    check(input.shape() == value.type.shape, "input '", name, "' is ", input.type(),
-          "; it was given ", value.type);
+    const Value input = writable(name, value.type);
     convert(value, view(input));
+    if (const auto packing = packings_.find(input); packing != packings_.end())
+      packing->second.packed = false;
     if (!input.is(Role::input)) ++version_;
   }
 
@@ -77,6 +76,8 @@ class HostExecutable : public Executable {
     const Value output = graph_->find_output(name);
     const Value value = output ? output : graph_->find_input(name);
     check(static_cast<bool>(value), "the graph has no output or input '", name, "'");
+    if (const auto packing = packings_.find(root_of(value)); packing != packings_.end())
+      packing->second.unpack_now();
     return view(value);
   }
 
@@ -89,8 +90,23 @@ class HostExecutable : public Executable {
     const Node* node;
   };
 
+  // A stable input in the order of the only kernel that reads it.
+  struct Packing {
+    Kernel pack, unpack;
+    bool packed = false;
+    void pack_now() {
+      if (!packed) pack();
+      packed = true;
+    }
+    void unpack_now() {
+      if (packed) unpack();
+      packed = false;
+    }
+  };
+
   template <typename Call>
   void run_all(const Call& call) {
+    for (auto& [input, packing] : packings_) packing.pack_now();
     if (stable_version_ != version_)
       for (const Step& step : stable_) call(step.node, step.kernel);
     stable_version_ = version_;
@@ -105,24 +121,31 @@ class HostExecutable : public Executable {
 
   View view(Value value) const { return {value.type(), arena_.at(plan_.offset.at(value))}; }
 
-  Operands operands(const Node& node) const {
-    Operands result;
+  Operands operands(const Node& node) {
+    Operands result = operands_in(plan_, node, arena_.at(0));
     for (const Value& input : node.inputs()) {
-      result.in.push_back(view(input));
-      result.stable.push_back(is_stable(input));
+      const Value root = root_of(input);
+      result.own.push_back(root.is(Role::param) && is_stable(plan_, root) && readers(root) == 1);
     }
-    for (int i = 0; i < node.num_results(); ++i) result.out.push_back(view(node.result(i)));
     result.version = &version_;
+    result.keep_packed = [this, &node](int input, Kernel pack, Kernel unpack) {
+      packings_[root_of(node.input(input))] = {std::move(pack), std::move(unpack)};
+    };
     return result;
   }
 
-  bool is_stable(Value value) const {
-    if (!value.is_graph_input()) return plan_.stable.contains(value.producer());
-    if (value.is(Role::constant)) return true;
-    if (!value.is(Role::param)) return false;
-    for (const Update& update : graph_->updates())
-      if (update.target == value) return false;
-    return true;
+  static Value root_of(Value value) {
+    while (value.producer() != nullptr && value.producer()->op().aliasing == Aliasing::reshape)
+      value = value.producer()->input(0);
+    return value;
+  }
+
+  // Kernels that read the value's memory, outputs counted as one.
+  static int readers(Value value) {
+    int count = value.is_output() ? 1 : 0;
+    for (const Node* user : value.users())
+      count += user->op().aliasing == Aliasing::reshape ? readers(user->result()) : 1;
+    return count;
   }
 
   std::unique_ptr<Graph> graph_;
@@ -132,11 +155,21 @@ class HostExecutable : public Executable {
   Arena arena_;
   std::vector<Step> stable_;  // run once, and again after a param was written
   std::vector<Step> steps_;
+  mutable ValueMap<Packing> packings_;  // by param; looking at one unpacks it
   uint64_t version_ = 1;
   uint64_t stable_version_ = 0;
 };
 
 }  // namespace
+
+Value Executable::writable(const std::string& name, const TensorType& type) const {
+  const Value input = graph().find_input(name);
+  check(input && !input.is(Role::constant), "the graph has no input '", name, "'");
+  // Floats as bytes would be normalised pixels cut off to nothing.
+  check(input.shape() == type.shape && !(input.dtype() == DType::u8 && is_float(type.dtype)),
+        "input '", name, "' is ", input.type(), "; it was given ", type);
+  return input;
+}
 
 Tensor Executable::read(const std::string& name) const {
   const ConstView from = view(name);
@@ -145,12 +178,27 @@ Tensor Executable::read(const std::string& name) const {
   return result;
 }
 
+std::function<double()> Executable::read_later(const std::string& name) const {
+  return [value = read_scalar(name)] { return value; };
+}
+
 double Executable::read_scalar(const std::string& name) const {
   const ConstView from = view(name);
   check(from.type.numel() == 1, "'", name, "' is ", from.type, ", not one value");
   double value = 0.0;
   convert(from, {{DType::f64, from.type.shape}, &value});
   return value;
+}
+
+Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base) {
+  const auto view = [&](Value value) { return View{value.type(), base + plan.offset.at(value)}; };
+  Operands result;
+  for (const Value& input : node.inputs()) {
+    result.in.push_back(view(input));
+    result.stable.push_back(is_stable(plan, input));
+  }
+  for (int i = 0; i < node.num_results(); ++i) result.out.push_back(view(node.result(i)));
+  return result;
 }
 
 std::unique_ptr<Executable> make_host_executable(std::unique_ptr<Graph> graph,

@@ -12,6 +12,9 @@ constexpr int kForever = std::numeric_limits<int>::max();
 // A result that depends on no param is kept between runs only when it is small.
 constexpr int64_t kKeepBytes = 4 << 20;
 
+// The share of a step's work that a smaller plan is worth where no budget is given.
+constexpr double kCheap = 0.02;
+
 // One piece of memory, for one or more values that may share it.
 struct Storage {
   int64_t bytes = 0;
@@ -19,6 +22,7 @@ struct Storage {
   int last = 0;   // index of the last node that reads it
   bool persistent = false;
   int64_t offset = -1;
+  Value value = {};  // of them, what is there at the peak; null where none
 };
 
 // From one storage to another.
@@ -203,7 +207,7 @@ class Planner {
     std::vector<Storage*> order;
     for (Storage& s : storages_)
       if (!s.persistent) order.push_back(&s);
-    plan_.lower_bound_bytes = largest_live_sum(order);
+    find_peak(order);
     std::stable_sort(order.begin(), order.end(),
                      [](const Storage* a, const Storage* b) { return a->bytes > b->bytes; });
     int64_t end = 0;
@@ -219,6 +223,7 @@ class Planner {
     for (Storage* s : order) s->offset += persistent;
     plan_.persistent_bytes = persistent;
     plan_.transient_bytes = end;
+    plan_.peak.bytes = plan_.arena_bytes();
   }
 
   // `placed` is in rising order of offset.
@@ -232,16 +237,30 @@ class Planner {
     return offset;
   }
 
-  int64_t largest_live_sum(const std::vector<Storage*>& transient) const {
+  // The moment when most is alive, and what that is.
+  void find_peak(const std::vector<Storage*>& transient) {
     std::vector<int64_t> change(graph_.nodes().size() + 2, 0);
     for (const Storage* s : transient) {
       change[static_cast<size_t>(s->first)] += aligned(s->bytes);
       if (s->last != kForever) change[static_cast<size_t>(s->last) + 1] -= aligned(s->bytes);
     }
     int64_t live = 0;
-    int64_t most = 0;
-    for (const int64_t delta : change) most = std::max(most, live += delta);
-    return most;
+    int peak = 0;
+    for (int i = 0; i < static_cast<int>(change.size()); ++i) {
+      live += change[static_cast<size_t>(i)];
+      if (live <= plan_.lower_bound_bytes) continue;
+      plan_.lower_bound_bytes = live;
+      peak = i;
+    }
+    int index = 0;
+    for (const Node& node : graph_.nodes()) {
+      if (index == peak) plan_.peak.node = &node;
+      for (int i = 0; index <= peak && i < node.num_results(); ++i)
+        if (node.op().aliasing != Aliasing::reshape) storage(node.result(i)).value = node.result(i);
+      ++index;
+    }
+    for (const Storage* s : transient)
+      if (s->first <= peak && peak <= s->last && s->value) plan_.peak.alive.push_back(s->value);
   }
 
   const Graph& graph_;
@@ -254,8 +273,24 @@ class Planner {
 
 }  // namespace
 
+bool is_stable(const MemoryPlan& plan, Value value) {
+  if (!value.is_graph_input()) return plan.stable.contains(value.producer());
+  if (value.is(Role::constant)) return true;
+  if (!value.is(Role::param)) return false;
+  return std::ranges::none_of(value.graph().updates(),
+                              [&](const Update& update) { return update.target == value; });
+}
+
 MemoryPlan plan_memory(const Graph& graph) {
   return Planner(graph).run();
+}
+
+void fit_memory(Graph& graph, int64_t budget) {
+  const auto peak = [](const Graph& g) { return plan_memory(g).peak; };
+  if (budget > 0)
+    rematerialise(graph, budget, peak);
+  else if (!graph.updates().empty())
+    rematerialise_within(graph, kCheap, peak);
 }
 
 }  // namespace grimace

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ir/graph.h"
+#include "ir/passes/passes.h"
 
 namespace grimace {
 
@@ -25,13 +25,23 @@ struct MemoryPlan {
   int64_t transient_bytes = 0;    // everything else, reused
   int64_t lower_bound_bytes = 0;  // the largest sum of transient values alive at one time
   int64_t arena_bytes() const { return persistent_bytes + transient_bytes; }
+
+  // The first moment of lower_bound_bytes, with arena_bytes: what of the transient values is alive.
+  MemoryPeak peak;
 };
 
 constexpr int64_t kAlignment = 64;
+
+// Whether the value changes only when somebody writes a param.
+bool is_stable(const MemoryPlan& plan, Value value);
 
 // Liveness in node order, then largest-first placement at the lowest free offset. reshape never
 // moves data; an elementwise result takes the place of an input that dies; params and states are
 // updated in place where every reader comes before the write.
 MemoryPlan plan_memory(const Graph& graph);
+
+// Has values computed again until the plan takes at most `budget` bytes; Error saying the least
+// that is possible. Without a budget, 0, a training step gives 2 % of its work for a smaller plan.
+void fit_memory(Graph& graph, int64_t budget);
 
 }  // namespace grimace

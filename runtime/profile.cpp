@@ -18,6 +18,11 @@ bool Profile::begin_run() {
   return true;
 }
 
+void Profile::add(const Node* node, double seconds) {
+  const double start = current_.events.empty() ? current_.start : current_.events.back().end;
+  current_.events.push_back({node, start, start + seconds});
+}
+
 void Profile::end_run() {
   current_.end = now();
   runs_.push_back(std::move(current_));

@@ -41,6 +41,8 @@ class Profile {
     work();
     current_.events.push_back({node, start, now()});
   }
+  // For work that was timed elsewhere, as on a device: it began where the last event ended.
+  void add(const Node* node, double seconds);
   void end_run();
 
  private:

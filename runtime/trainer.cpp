@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "autodiff/train_step.h"
 #include "runtime/log.h"
@@ -112,9 +114,9 @@ void Trainer::feed(Batch batch, int64_t micro) {
   }
 }
 
-Trainer::StepResult Trainer::step() {
-  StepResult result;
-  write_scalar("lr", options_.schedule.learning_rate(step_));
+Trainer::Running Trainer::start_step(const std::function<void()>& begun) {
+  Running result{.step = step_, .lr = options_.schedule.learning_rate(step_)};
+  write_scalar("lr", result.lr);
   write_scalar("weight_decay", options_.schedule.weight_decay_at(step_));
   for (int64_t micro = 0; micro < options_.accumulate; ++micro) {
     const Clock::time_point start = Clock::now();
@@ -122,21 +124,25 @@ Trainer::StepResult Trainer::step() {
     result.wait_seconds += seconds_since(start);
     feed(std::move(batch), micro);
     executable_.run();
-    result.loss += executable_.read_scalar("loss") / static_cast<double>(options_.accumulate);
+    if (micro == 0)
+      begun();
+    else
+      result.loss_before += result.loss();
+    result.loss = executable_.read_later("loss");
   }
-  result.grad_norm = executable_.read_scalar("grad_norm");
-  result.applied = executable_.read_scalar("applied") != 0.0;
+  result.grad_norm = executable_.read_later("grad_norm");
+  result.applied = executable_.read_later("applied");
   return result;
 }
 
-void Trainer::report_skipped(const StepResult& result) {
-  skipped_in_a_row_ = result.applied ? 0 : skipped_in_a_row_ + 1;
-  if (result.applied) return;
+void Trainer::report_skipped(int64_t step, double loss, double grad_norm, bool applied) {
+  skipped_in_a_row_ = applied ? 0 : skipped_in_a_row_ + 1;
+  if (applied) return;
   ++skipped_;
-  warn(cat("step ", step_, " skipped: its gradient norm is ", result.grad_norm, ", its loss ",
-           result.loss, "; parameters are unchanged"));
+  warn(cat("step ", step, " skipped: its gradient norm is ", grad_norm, ", its loss ", loss,
+           "; parameters are unchanged"));
   if (skipped_in_a_row_ >= kMostSkippedInARow)
-    throw RunError(cat("stopped at step ", step_, ": the last ", skipped_in_a_row_,
+    throw RunError(cat("stopped at step ", step, ": the last ", skipped_in_a_row_,
                        " steps all had non-finite gradients; lower optim.lr or check the data"));
 }
 
@@ -161,11 +167,60 @@ CheckpointInfo Trainer::info() const {
   return {.step = step_, .epoch = epoch(), .config = options_.config};
 }
 
+// Tells of every step, in the log and on the screen, once its results are there.
+class Trainer::Reports {
+ public:
+  explicit Reports(Trainer& trainer)
+      : trainer_(trainer), options_(trainer.options_), progress_(options_.progress) {}
+
+  void add(Running step) { running_ = std::move(step); }
+
+  void settle() {
+    if (!running_) return;
+    const Running step = *std::exchange(running_, {});
+    loss_ = (step.loss_before + step.loss()) / static_cast<double>(options_.accumulate);
+    const double grad_norm = step.grad_norm();
+    // Not before a step was done: a run whose first batch is refused leaves no file behind.
+    if (!options_.out.empty() && !metrics_)
+      metrics_ = std::make_unique<MetricsWriter>(options_.log_dir / "metrics.jsonl", step.step);
+    trainer_.report_skipped(step.step, loss_, grad_norm, step.applied() != 0.0);
+    const double clips_per_s =
+        static_cast<double>(options_.batch_size * options_.accumulate) / step.seconds;
+    const double wait = step.wait_seconds / step.seconds;
+    const int64_t epoch = step.step / trainer_.steps_per_epoch_;
+    if (metrics_)
+      metrics_->append(to_json({.step = step.step,
+                                .epoch = epoch,
+                                .loss = loss_,
+                                .lr = step.lr,
+                                .grad_norm = grad_norm,
+                                .clips_per_s = clips_per_s,
+                                .data_wait = wait}));
+    const int64_t total = options_.schedule.total_steps;
+    progress_.update({.step = step.step + 1,
+                      .steps = total,
+                      .epoch = epoch,
+                      .epochs = (total + trainer_.steps_per_epoch_ - 1) / trainer_.steps_per_epoch_,
+                      .loss = loss_,
+                      .lr = step.lr,
+                      .clips_per_s = clips_per_s,
+                      .data_wait = wait});
+  }
+  double loss() const { return loss_; }  // of the last step told of
+
+ private:
+  Trainer& trainer_;
+  const TrainerOptions& options_;
+  ProgressDisplay progress_;
+  std::unique_ptr<MetricsWriter> metrics_;
+  std::optional<Running> running_;
+  double loss_ = 0.0;
+};
+
 TrainingSummary Trainer::run() {
   const int64_t total = options_.schedule.total_steps;
   TrainingSummary summary{.steps = step_};
-  std::unique_ptr<MetricsWriter> metrics;
-  ProgressDisplay progress(options_.progress);
+  Reports reports(*this);
   double timed_seconds = 0.0;
   int64_t timed_steps = -1;  // the first step warms up and is not counted
   bool saved = step_ >= total;
@@ -173,43 +228,23 @@ TrainingSummary Trainer::run() {
     const int64_t in_epoch = step_ % steps_per_epoch_;
     if (in_epoch == 0 || timed_steps < 0) source_.seek(epoch(), in_epoch * options_.accumulate);
     const Clock::time_point start = Clock::now();
-    const StepResult result = step();
-    const double seconds = seconds_since(start);
-    // Not before a step was done: a run whose first batch is refused leaves no file behind.
-    if (!options_.out.empty() && !metrics)
-      metrics = std::make_unique<MetricsWriter>(options_.log_dir / "metrics.jsonl", step_);
-    report_skipped(result);
-    const double lr = options_.schedule.learning_rate(step_);
-    const double clips_per_s =
-        static_cast<double>(options_.batch_size * options_.accumulate) / seconds;
-    const double wait = result.wait_seconds / seconds;
-    if (metrics)
-      metrics->append(to_json({.step = step_,
-                               .epoch = epoch(),
-                               .loss = result.loss,
-                               .lr = lr,
-                               .grad_norm = result.grad_norm,
-                               .clips_per_s = clips_per_s,
-                               .data_wait = wait}));
-    const int64_t done_epoch = epoch();
+    Running step = start_step([&] { reports.settle(); });
+    step.seconds = seconds_since(start);
+    if (timed_steps++ >= 0) timed_seconds += step.seconds;
+    reports.add(std::move(step));
     ++step_;
-    if (timed_steps++ >= 0) timed_seconds += seconds;
-    progress.update({.step = step_,
-                     .steps = total,
-                     .epoch = done_epoch,
-                     .epochs = (total + steps_per_epoch_ - 1) / steps_per_epoch_,
-                     .loss = result.loss,
-                     .lr = lr,
-                     .clips_per_s = clips_per_s,
-                     .data_wait = wait});
-    summary.loss = result.loss;
-    if (options_.epoch_done && step_ % steps_per_epoch_ == 0)
-      options_.epoch_done(*this, done_epoch);
+    const bool epoch_done = step_ % steps_per_epoch_ == 0;
+    if (epoch_done || step_ == total) reports.settle();
+    if (epoch_done && options_.epoch_done)
+      options_.epoch_done(*this, (step_ - 1) / steps_per_epoch_);
     summary.interrupted = options_.stop != nullptr && options_.stop->load();
     saved = save_due() || summary.interrupted;
-    if (saved) save();
+    if (!saved) continue;
+    reports.settle();
+    save();
   }
   if (!saved) save();
+  summary.loss = reports.loss();
   summary.steps = step_;
   summary.skipped = skipped_;
   summary.seconds_per_step = timed_seconds / static_cast<double>(std::max<int64_t>(timed_steps, 1));

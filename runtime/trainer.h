@@ -70,16 +70,22 @@ class Trainer {
   int64_t checkpoint_bytes() const;
 
  private:
-  struct StepResult {
-    double loss = 0.0;
-    double grad_norm = 0.0;
+  // A step under way. What came of it is asked for when the next one has begun, so that a device
+  // never waits for its host.
+  struct Running {
+    int64_t step = 0;
+    double lr = 0.0;
+    double seconds = 0.0;
     double wait_seconds = 0.0;
-    bool applied = true;
+    double loss_before = 0.0;  // of its batches but the last
+    std::function<double()> loss = {}, grad_norm = {}, applied = {};
   };
-  StepResult step();
+  class Reports;
+  // `begun` is called once the first of its batches is being computed.
+  Running start_step(const std::function<void()>& begun);
   void feed(Batch batch, int64_t micro);
   void write_scalar(const std::string& name, double value);
-  void report_skipped(const StepResult& result);
+  void report_skipped(int64_t step, double loss, double grad_norm, bool applied);
   bool save_due() const;
   std::vector<NamedView> model(bool answers) const;  // or what is trained
   std::vector<NamedView> tensors() const;

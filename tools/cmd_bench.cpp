@@ -14,6 +14,7 @@
 #include "tools/profile_report.h"
 #include "tools/random_step.h"
 #include "tools/recipe_model.h"
+#include "tools/run_on.h"
 #include "tools/table.h"
 
 namespace grimace {
@@ -25,11 +26,9 @@ struct Options {
   std::string model = "mae-dfer";
   std::string work = "pretrain";
   int64_t batch = 8;
-  std::string precision = "f32";
-  int threads = 0;
+  RunOn on = {};
   int64_t steps = 10;
   int64_t warmup = 2;
-  std::string backend = "cpu";
   std::string config = {};
   std::vector<std::string> pairs = {};
   bool json = false;
@@ -67,11 +66,9 @@ struct Step {
 
 Step build_step(const Options& options) {
   const Recipe recipe = recipe_of(options);
-  Step step{.backend = make_backend(options.backend), .clips = recipe.optim.batch_size};
+  Step step{.backend = make_backend(options.on.backend), .clips = recipe.optim.batch_size};
   step.build_seconds = wall_seconds([&] {
-    step.executable = step.backend->compile(
-        *graph_of(recipe, options),
-        {.precision = precision_from(options.precision), .threads = options.threads});
+    step.executable = step.backend->compile(*graph_of(recipe, options), options.on.options());
   });
   write_random_step(*step.executable, recipe);
   return step;
@@ -87,10 +84,14 @@ void check_applied(const Executable& step) {
 
 // With a profile, every step that is timed is recorded there as well.
 std::vector<double> time_steps(Executable& step, const Options& options, Profile* profile) {
-  for (int64_t i = 0; i < options.warmup; ++i) step.run();
+  const auto run = [&] {
+    step.run();
+    step.wait();
+  };
+  for (int64_t i = 0; i < options.warmup; ++i) run();
   step.profile_into(profile);
   std::vector<double> seconds;
-  for (int64_t i = 0; i < options.steps; ++i) seconds.push_back(wall_seconds([&] { step.run(); }));
+  for (int64_t i = 0; i < options.steps; ++i) seconds.push_back(wall_seconds(run));
   step.profile_into(nullptr);
   check_applied(step);
   return seconds;
@@ -119,9 +120,9 @@ ordered_json subject_json(const Step& step, const Options& options) {
   const ExecutableInfo& info = step.executable->info();
   return {{"work", options.work},
           {"model", options.model},
-          {"precision", options.precision},
+          {"precision", options.on.precision},
           {"batch", step.clips},
-          {"threads", options.threads > 0 ? options.threads : this_machine().cores_usable},
+          {"threads", options.on.threads > 0 ? options.on.threads : this_machine().cores_usable},
           {"isa", isa_of(info)},
           {"backend", info.backend}};
 }
@@ -183,7 +184,7 @@ void put(const std::string& text) {
 
 // What would be found out only after the steps.
 void check_options(const Options& options) {
-  check(!options.measure_peak || options.backend != "reference",
+  check(!options.measure_peak || options.on.backend != "reference",
         "--measure-peak takes minutes on the reference backend, whose kernels are not to be fast; "
         "use --backend cpu");
   if (!options.profile.empty())
@@ -197,14 +198,14 @@ int run_step(const Options& options) {
   const std::vector<double> seconds = time_steps(*step.executable, options, &profile);
   ordered_json json = step_json(step, options, seconds, peak_resident_bytes());
   if (options.measure_peak) {
-    const DType dtype = options.precision == "bf16" ? DType::bf16 : DType::f32;
-    json["peak_gflops"] = product_flops(*step.backend, dtype, options.threads) * 1e-9;
+    const DType dtype = options.on.precision == "bf16" ? DType::bf16 : DType::f32;
+    json["peak_gflops"] = product_flops(*step.backend, dtype, options.on.threads) * 1e-9;
   }
   put(options.json ? json.dump() + "\n" : step_text(json));
   if (options.profile.empty()) return 0;
   write_trace(profile, options.profile);
   if (!options.json)
-    put("\n" + profile_report(profile, peaks_worth_measuring(*step.backend, options.threads)) +
+    put("\n" + profile_report(profile, peaks_worth_measuring(*step.backend, options.on.threads)) +
         "\nwritten to " + options.profile + "; https://ui.perfetto.dev opens it\n");
   return 0;
 }
@@ -223,7 +224,7 @@ int run_ops(const Options& options) {
   const Step step = build_step(options);
   Profile profile(0, options.steps);
   time_steps(*step.executable, options, &profile);
-  const auto peaks = peaks_worth_measuring(*step.backend, options.threads);
+  const auto peaks = peaks_worth_measuring(*step.backend, options.on.threads);
   const ProfileTable table = profile_table(profile, GroupBy::shapes, peaks);
   ordered_json json = subject_json(step, options);
   if (!options.json) {
@@ -257,9 +258,9 @@ void add_options(CLI::App& command, Options& o) {
   choice("--work", o.work, "a training step of either kind, or the classifier's forward pass",
          {"pretrain", "finetune", "inference"});
   number("--batch", o.batch, "clips", 1, 65536);
-  choice("--precision", o.precision, "of products", {"f32", "bf16"});
-  choice("--backend", o.backend, "where the step runs", backend_names());
-  number("--threads", o.threads, "compute threads; 0 = one per core", 0, 1024);
+  add_run_on(command, o.on);
+  number("--memory-budget", o.on.memory_budget,
+         "MiB that the plan may take, by computing values again; 0 = no limit", 0, 10000000);
   number("--steps", o.steps, "steps that are timed", 1, 1000000);
   number("--warmup", o.warmup, "steps before them", 0, 1000000);
   command.add_option("--config", o.config, "recipe file that changes the model")->type_name("TOML");

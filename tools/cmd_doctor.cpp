@@ -69,7 +69,7 @@ std::string joined(const std::vector<std::string>& words, const char* between) {
 
 std::vector<Precision> precisions_of(const Backend& backend) {
   std::vector<Precision> result;
-  for (const Precision p : {Precision::f32, Precision::bf16, Precision::f64})
+  for (const Precision p : {Precision::f32, Precision::tf32, Precision::bf16, Precision::f64})
     if (backend.supports(p)) result.push_back(p);
   return result;
 }
@@ -121,6 +121,7 @@ void report_backends(Report& report) {
     for (const Precision p : precisions_of(*make_backend(name)))
       precisions.emplace_back(name_of(p));
     report.lines.row({"backend", name + ": " + joined(precisions, ", ")});
+    for (const auto& [what, text] : make_backend(name)->describe()) report.lines.row({what, text});
   }
   if (backend_names().size() == 1)
     report.advice.push_back("only the slow reference backend is here; build with -DGRIMACE_CPU=ON");
@@ -135,7 +136,7 @@ void report_self_test(Report& report) {
   const Computed expected = compute(recipe, "reference", Precision::f64);
   for (const std::string& name : backend_names())
     for (const Precision precision : precisions_of(*make_backend(name))) {
-      if (precision == Precision::f64) continue;
+      if (precision == Precision::f64 || !make_backend(name)->unavailable().empty()) continue;
       const Computed computed = compute(recipe, name, precision);
       const double limit = golden_limits(precision, "pretrain").output;
       const GoldenRow row = compare("pred", expected.pred.view(), computed.pred.view(), limit);

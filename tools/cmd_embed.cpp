@@ -9,6 +9,7 @@
 #include "tools/embedder.h"
 #include "tools/embedding_files.h"
 #include "tools/finetune_data.h"
+#include "tools/run_on.h"
 
 namespace grimace {
 namespace {
@@ -23,10 +24,8 @@ struct Options {
   std::string picture;
   std::string projection = "tsne";
   std::string root;
-  std::string backend = "cpu";
-  std::string precision = "f32";
+  RunOn on = {};
   std::vector<std::string> pairs;
-  int threads = 0;
   int64_t batch_size = 8;
 };
 
@@ -100,8 +99,7 @@ int run(const Options& options) {
   check(options.picture.empty() || options.projection != "tsne" || count <= kMostTsnePoints, count,
         " clips are too many for t-SNE, which is exact here and takes at most ", kMostTsnePoints,
         "; --projection pca takes any number");
-  Embedder embedder(source, recipe, options.backend,
-                    {precision_from(options.precision), options.threads});
+  Embedder embedder(source, recipe, options.on.backend, options.on.options());
   const auto dataset = views(recipe, std::move(clips), Views::test);
   CountProgress progress("embedding", dataset->view_count());
   const auto result = embedder.embed(*dataset, [&](int64_t done) { progress.update(done); });
@@ -148,9 +146,7 @@ void add_embed(CLI::App& app, Action& action) {
   command->add_option("--batch-size", options->batch_size, "views computed at once")
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
-  command->add_option("--backend", options->backend, "cpu or reference")->capture_default_str();
-  command->add_option("--precision", options->precision, "f32, bf16 or f64")->capture_default_str();
-  command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  add_run_on(*command, options->on);
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

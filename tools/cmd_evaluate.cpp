@@ -78,9 +78,7 @@ void add_evaluate(CLI::App& app, Action& action) {
   command->add_flag_function(
       "--ema,!--no-ema", [&settings](int64_t given) { settings.ema = given > 0; },
       "the averaged parameters, or not (default: where the run kept some)");
-  command->add_option("--backend", settings.backend, "cpu or reference")->capture_default_str();
-  command->add_option("--precision", settings.precision, "f32, bf16 or f64")->capture_default_str();
-  command->add_option("--threads", settings.threads, "0: all cores")->check(CLI::Range(0, 1024));
+  add_run_on(*command, settings.on);
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

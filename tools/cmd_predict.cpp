@@ -11,6 +11,7 @@
 #include "tools/interrupt.h"
 #include "tools/prediction_video.h"
 #include "tools/recipe_model.h"
+#include "tools/run_on.h"
 #include "tools/view_classifier.h"
 
 namespace grimace {
@@ -26,8 +27,7 @@ struct Options {
   std::string face = "find";
   std::string out;
   std::string video;
-  std::string backend = "cpu";
-  std::string precision = "f32";
+  RunOn on = {};
   std::vector<std::string> pairs;
   int64_t stride = 0;
   int64_t batch_size = 1;
@@ -35,7 +35,6 @@ struct Options {
   double min_face = FaceDetectorConfig{}.min_face;
   double crop = FaceWindowsConfig{}.crop;
   double fps = FrameStreamConfig{}.frames_per_second;
-  int threads = 0;
   std::optional<bool> ema;
 };
 
@@ -216,8 +215,7 @@ int run(const Options& options) {
   if (options.face == "find") session.detector = make_face_detector({options.min_face});
   if (!options.out.empty())
     session.rows = std::make_unique<PredictionFile>(options.out, session.classes);
-  ViewClassifier classifier(recipe, options.backend,
-                            {precision_from(options.precision), options.threads});
+  ViewClassifier classifier(recipe, options.on.backend, options.on.options());
   classifier.load(open_weights(source.file), options.ema);
   Answers answers(classifier, session.windows.clip, options.batch_size);
   const InterruptScope interrupts;
@@ -272,9 +270,7 @@ void add_options(CLI::App& command, Options& options) {
   command.add_flag_function(
       "--ema,!--no-ema", [&options](int64_t given) { options.ema = given > 0; },
       "the averaged parameters, or not (default: where the run kept some)");
-  command.add_option("--backend", options.backend, "cpu or reference")->capture_default_str();
-  command.add_option("--precision", options.precision, "f32, bf16 or f64")->capture_default_str();
-  command.add_option("--threads", options.threads, "0: all cores")->check(CLI::Range(0, 1024));
+  add_run_on(command, options.on);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "tools/model_source.h"
 #include "tools/pretrain_data.h"
 #include "tools/recipe_model.h"
+#include "tools/run_on.h"
 
 namespace grimace {
 namespace {
@@ -17,10 +18,8 @@ struct Options {
   std::string model;
   std::string clip;
   std::string out = "reconstruction.png";
-  std::string backend = "cpu";
-  std::string precision = "f32";
+  RunOn on = {};
   std::vector<std::string> pairs;
-  int threads = 0;
   int columns = 5;
   uint64_t seed = 0;
 };
@@ -39,9 +38,12 @@ Tensor load_video(const std::string& file, const Recipe& recipe, uint64_t seed) 
   ClipConfig config = clip_config(recipe, ListFile{});
   config.augment = false;
   config.num_samples = 1;
-  Tensor video(DType::f32, {1, 3, config.frames, config.image_size, config.image_size});
+  const Shape shape{1, 3, config.frames, config.image_size, config.image_size};
+  Tensor bytes(DType::u8, shape);
   PhiloxStream random(seed, stream_id("reconstruct"));
-  load_clips(file, 1, config, random, video.as<float>());
+  load_clips(file, 1, config, random, bytes.as<uint8_t>());
+  Tensor video(DType::f32, shape);
+  normalise(bytes.as<uint8_t>(), shape.numel() / 3, video.as<float>());
   return video;
 }
 
@@ -50,8 +52,7 @@ Tensor predict(const Options& options, const Recipe& recipe, const Weights& weig
   auto graph = forward_graph(recipe, 1, false);
   run_passes(*graph, forward_passes());
   run_passes(*graph, training_passes());
-  auto executable = make_backend(options.backend)
-                        ->compile(*graph, {precision_from(options.precision), options.threads});
+  auto executable = make_backend(options.on.backend)->compile(*graph, options.on.options());
   load_parameters(*executable, {.config = model_config(recipe)}, weights, LoadRule::all);
   executable->write("video", video.view());
   executable->write("mask", mask.view());
@@ -98,9 +99,7 @@ void add_reconstruct(CLI::App& app, Action& action) {
       ->check(CLI::Range(1, 16))
       ->capture_default_str();
   command->add_option("--seed", options->seed, "of the mask")->capture_default_str();
-  command->add_option("--backend", options->backend, "cpu or reference")->capture_default_str();
-  command->add_option("--precision", options->precision, "f32, bf16 or f64")->capture_default_str();
-  command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  add_run_on(*command, options->on);
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }
 

@@ -5,15 +5,14 @@
 
 #include "tools/commands.h"
 #include "tools/golden.h"
+#include "tools/run_on.h"
 
 namespace grimace {
 namespace {
 
 struct Options {
   std::vector<std::string> files;
-  std::string backend = "cpu";
-  std::string precision = "f32";
-  int threads = 0;
+  RunOn on = {};
   bool json = false;
 };
 
@@ -50,8 +49,8 @@ nlohmann::json to_json(const std::string& file, const GoldenReport& report) {
 }
 
 int run(const Options& options) {
-  auto backend = make_backend(options.backend);
-  const CompileOptions compile{precision_from(options.precision), options.threads};
+  auto backend = make_backend(options.on.backend);
+  const CompileOptions compile = options.on.options();
   nlohmann::json all = nlohmann::json::array();
   bool ok = true;
   for (const std::string& path : options.files) {
@@ -74,9 +73,7 @@ void add_verify(CLI::App& app, Action& action) {
   CLI::App* command =
       app.add_subcommand("verify", "Check a backend against golden files, tensor by tensor");
   command->add_option("files", options->files, "golden .safetensors files")->required();
-  command->add_option("--backend", options->backend, "cpu or reference")->capture_default_str();
-  command->add_option("--precision", options->precision, "f32, bf16 or f64")->capture_default_str();
-  command->add_option("--threads", options->threads, "0: all cores")->check(CLI::Range(0, 1024));
+  add_run_on(*command, options->on);
   command->add_flag("--json", options->json, "print JSON");
   command->callback([options, &action] { action = [options] { return run(*options); }; });
 }

@@ -36,8 +36,7 @@ Evaluation evaluate_list(const ModelSource& source, const EvaluationSettings& se
                         .unlabelled = clips.unlabelled};
   NewFolders folders;
   if (!out.empty()) folders.make(out);
-  ViewClassifier classifier(recipe, settings.backend,
-                            {precision_from(settings.precision), settings.threads});
+  ViewClassifier classifier(recipe, settings.on.backend, settings.on.options());
   classifier.load(open_weights(source.file), settings.ema);
   const auto dataset = views(recipe, std::move(clips), Views::test);
   evaluation.answers = classify(classifier, *dataset);

@@ -9,6 +9,7 @@
 #include "tools/evaluation_report.h"
 #include "tools/finetune_data.h"
 #include "tools/model_source.h"
+#include "tools/run_on.h"
 
 namespace grimace {
 
@@ -16,10 +17,8 @@ struct EvaluationSettings {
   std::string list = {};
   std::string root = {};
   std::string classes = {};  // empty: the model's
-  std::string backend = "cpu";
-  std::string precision = "f32";
+  RunOn on = {};
   std::vector<std::string> pairs = {};  // of --set
-  int threads = 0;
   int64_t batch_size = 8;
   std::optional<bool> ema = std::nullopt;  // averaged parameters; unset: where there are some
 };

@@ -76,13 +76,11 @@ ConfusionMatrix test_fold(const Recipe& recipe, int64_t fold) {
   const EvaluationSettings settings{
       .list = list,
       .root = recipe.data.root,
-      .backend = recipe.run.backend,
-      .precision = recipe.run.precision,
+      .on = run_on(recipe),
       .pairs = {cat("data.test_num_segment=", recipe.data.test_num_segment),
                 cat("data.test_num_crop=", recipe.data.test_num_crop),
                 cat("data.workers=", recipe.data.workers),
-                cat("data.max_bad=", recipe.data.max_bad)},
-      .threads = static_cast<int>(recipe.run.threads)};
+                cat("data.max_bad=", recipe.data.max_bad)}};
   return evaluate_list(source, settings, run).matrix();
 }
 

@@ -24,7 +24,7 @@ GoldenChecker::GoldenChecker(const SafetensorsFile& file, Backend& backend,
       limits_(golden_limits(options.precision, config_.kind)),
       remaining_(file.names().begin(), file.names().end()) {
   report_.kind = config_.kind;
-  check(options.precision != Precision::bf16 ||
+  check((options.precision != Precision::bf16 && options.precision != Precision::tf32) ||
             (config_.kind != "targets" && config_.kind != "optimizer"),
         file.path().string(), ": kind ", config_.kind, " is for f32 and f64 only");
 }

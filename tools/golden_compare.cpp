@@ -12,6 +12,7 @@ GoldenLimits golden_limits(Precision precision, const std::string& kind) {
     case Precision::f32:
       return {5e-6, 1e-6, 5e-5, 1e-5, 1e-4, 1e-6, 1e-7, 1e-4, 0.2};
     case Precision::bf16:
+    case Precision::tf32:  // as many bits in a product's operands as f16 has
       break;
   }
   return {2e-2, pretrain ? 2.5e-3 : 8e-3, 6e-2, 2e-2, 1e-2, 6e-4, 1e-7, 0.0, 0.0};

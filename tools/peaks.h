@@ -21,7 +21,7 @@ struct Peaks {
 // best of 15. Takes minutes on the reference backend. `threads` 0: all the process may use.
 double product_flops(Backend& backend, DType dtype, int threads,
                      const Stopwatch& seconds_of = wall_seconds);
-// Both products, and a copy of 256 MiB by that many threads. Takes seconds.
+// Both products, and a copy of 256 MiB, by that many threads or on the device. Takes seconds.
 Peaks measure_peaks(Backend& backend, int threads, const Stopwatch& seconds_of = wall_seconds);
 // Nothing for the reference backend, whose kernels are to be obvious and not fast.
 std::optional<Peaks> peaks_worth_measuring(Backend& backend, int threads);

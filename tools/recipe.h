@@ -103,7 +103,7 @@ struct Recipe {
     std::string out = {}, log_dir = {};
     int64_t seed = 0;
     std::string precision = "f32", backend = "cpu";
-    int64_t threads = 0;
+    int64_t threads = 0, device = 0, memory_budget = 0;
     int64_t save_every_epochs = 10, save_every_steps = 0, keep_last = 3;
     std::string resume = "auto";  // auto, none, or a run folder or checkpoint
     std::string val_metric = "acc1";

@@ -70,7 +70,9 @@ void validate(const Recipe& recipe) {
   validate_optim(recipe.optim);
   check(recipe.run.backend != "reference" || recipe.run.precision == "f32",
         "run.precision = ", recipe.run.precision,
-        " needs run.backend = cpu; reference computes f32");
+        " needs run.backend = cpu or cuda; reference computes f32");
+  check(recipe.run.backend == "cuda" || recipe.run.precision != "tf32",
+        "run.precision = tf32 needs run.backend = cuda");
 }
 
 }  // namespace grimace

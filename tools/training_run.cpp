@@ -17,6 +17,7 @@
 #include "tools/pth_resume.h"
 #include "tools/recipe_keys.h"
 #include "tools/recipe_model.h"
+#include "tools/run_on.h"
 
 namespace grimace {
 namespace {
@@ -83,8 +84,7 @@ class TrainingRun {
     }
     const auto graph = training_graph(recipe_);
     backend_ = make_backend(recipe_.run.backend);
-    executable_ = backend_->compile(
-        *graph, {precision_from(recipe_.run.precision), static_cast<int>(recipe_.run.threads)});
+    executable_ = backend_->compile(*graph, run_on(recipe_).options());
   }
 
   // Some warm steps of the coming run go there; where their time went is printed when they are

@@ -6,6 +6,7 @@
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "tools/finetune_data.h"
+#include "tools/run_on.h"
 #include "tools/table.h"
 
 namespace fs = std::filesystem;
@@ -28,8 +29,7 @@ Validation::Validation(const Recipe& recipe, LabelledClips clips)
     : recipe_(recipe),
       classes_(std::ssize(clips.classes)),
       views_(views(recipe, std::move(clips), Views::validation)),
-      classifier_(recipe, recipe.run.backend,
-                  {precision_from(recipe.run.precision), static_cast<int>(recipe.run.threads)}) {}
+      classifier_(recipe, recipe.run.backend, run_on(recipe).options()) {}
 
 std::optional<double> Validation::best_before(int64_t step) const {
   const fs::path file = fs::path(recipe_.run.out) / kBestCheckpoint;

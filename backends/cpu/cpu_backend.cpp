@@ -8,6 +8,7 @@
 #include "backends/cpu/cpu_kernels.h"
 #include "backends/cpu/onednn.h"
 #include "ir/op_def.h"
+#include "runtime/plan.h"
 
 namespace grimace {
 namespace {
@@ -27,7 +28,9 @@ std::vector<std::string> slow_nodes(const Graph& graph, const Backend& backend) 
 class CpuBackend : public Backend {
  public:
   std::string_view name() const override { return "cpu"; }
-  bool supports(Precision precision) const override { return precision != Precision::f64; }
+  bool supports(Precision precision) const override {
+    return precision == Precision::f32 || precision == Precision::bf16;
+  }
 
   // Nodes without inputs run once, so their speed does not matter either.
   bool supports(const Node& node) const override {
@@ -36,12 +39,16 @@ class CpuBackend : public Backend {
 
   std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
     check(supports(precision), "the cpu backend computes in f32 or bf16; precision ",
-          name_of(precision), " needs --backend reference");
+          name_of(precision), " needs --backend ",
+          precision == Precision::tf32 ? "cuda" : "reference");
     auto copy = graph.clone();
     expand(*copy, [](const Node& node) {
       return cpu::has_kernel(node) || node.op().reference != nullptr;
     });
-    if (precision == Precision::bf16) mixed_precision(*copy, DType::bf16);
+    if (precision == Precision::bf16) {
+      mixed_precision(*copy, DType::bf16);
+      narrow_params(*copy, DType::bf16);
+    }
     return copy;
   }
 
@@ -49,6 +56,7 @@ class CpuBackend : public Backend {
     check(options.threads >= 0, "the number of threads must not be negative; got ",
           options.threads);
     auto lowered = lower(graph, options.precision);
+    fit_memory(*lowered, options.memory_budget);
     cpu::Context context{.threads = options.threads == 0 ? omp_get_num_procs() : options.threads,
                          .isa = cpu::best_isa()};
     ExecutableInfo info;

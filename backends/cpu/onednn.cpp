@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include <cstring>
 #include <dnnl.hpp>
 #include <vector>
 
@@ -123,16 +124,20 @@ std::string onednn_version() {
 }
 
 struct OneDnnMatmul::Impl {
-  Impl(const MatmulSpec& spec, const MatmulOperands& operands, bool pack_b, const Context& cpu,
+  Impl(const MatmulSpec& spec, const MatmulOperands& operands, Packing wanted, const Context& cpu,
        std::string text)
       : threads(cpu.threads), workspace(cpu.workspace), node_text(std::move(text)) {
     omp_set_num_threads(threads);
-    checked(node_text, [&] { prepare(spec, operands, pack_b); });
+    checked(node_text, [&] { prepare(spec, operands, wanted); });
   }
 
-  void prepare(const MatmulSpec& spec, const MatmulOperands& operands, bool pack_b) {
+  void prepare(const MatmulSpec& spec, const MatmulOperands& operands, Packing wanted) {
     const Descriptors d = describe(spec);
-    const auto pd = primitive_for(spec, pack_b);
+    auto pd = primitive_for(spec, wanted != Packing::none);
+    if (pd && wanted == Packing::in_place && pd.weights_desc().get_size() != d.b.get_size()) {
+      wanted = Packing::none;
+      pd = primitive_for(spec, false);
+    }
     if (!pd) throw dnnl::error(dnnl_unimplemented, "no matmul primitive for these operands");
     implementation = pd.impl_info_str();
     primitive = dnnl::matmul(pd);
@@ -144,10 +149,8 @@ struct OneDnnMatmul::Impl {
     a = wrap(d.a, operands.a);
     b = wrap(d.b, operands.b);
     used_b = b;
-    if (pack_b && pd.weights_desc() != d.b) {
-      used_b = memory(pd.weights_desc(), engine);
-      reorder = dnnl::reorder(b, used_b);
-    }
+    if (wanted != Packing::none && pd.weights_desc() != d.b)
+      prepare_packing(pd.weights_desc(), wanted);
     add(DNNL_ARG_SRC, a);
     add(DNNL_ARG_WEIGHTS, used_b);
     c = wrap(d.c, operands.c);
@@ -160,6 +163,29 @@ struct OneDnnMatmul::Impl {
     add(DNNL_ARG_SCRATCHPAD, scratchpad);
   }
 
+  // In place there is a buffer on the way: the workspace.
+  void prepare_packing(const memory::desc& packed, Packing wanted) {
+    packing = wanted;
+    if (packing == Packing::in_place) {
+      used_b = memory(packed, cpu_engine(), b.get_data_handle());
+      from_packed = dnnl::reorder(used_b, b);
+      workspace->reserve(static_cast<int64_t>(packed.get_size()));
+    } else {
+      used_b = memory(packed, cpu_engine());
+    }
+    to_packed = dnnl::reorder(b, used_b);
+  }
+
+  void reorder(dnnl::reorder& how, memory& from, memory& to) {
+    void* const place = to.get_data_handle();
+    if (packing == Packing::in_place) to.set_data_handle(workspace->as<void>());
+    how.execute(stream, from, to);
+    stream.wait();
+    if (packing != Packing::in_place) return;
+    to.set_data_handle(place);
+    std::memcpy(place, workspace->as<void>(), to.get_desc().get_size());
+  }
+
   void add(int name, const memory& value) {
     kept.push_back(value);
     arguments.push_back({name, value.get()});
@@ -170,7 +196,8 @@ struct OneDnnMatmul::Impl {
   std::string node_text;
   std::string implementation;
   dnnl::matmul primitive;
-  dnnl::reorder reorder;  // empty when b is used as it is
+  Packing packing = Packing::none;
+  dnnl::reorder to_packed, from_packed;
   dnnl::stream stream;
   memory a, b, c, used_b, scratchpad;
   std::vector<memory> kept;
@@ -189,19 +216,22 @@ bool OneDnnMatmul::fast_bf16(const MatmulSpec& spec, const Context& cpu) {
   }
 }
 
-OneDnnMatmul::OneDnnMatmul(const MatmulSpec& spec, const MatmulOperands& operands, bool pack_b,
+OneDnnMatmul::OneDnnMatmul(const MatmulSpec& spec, const MatmulOperands& operands, Packing packing,
                            const Context& cpu, std::string node_text)
-    : impl_(std::make_unique<Impl>(spec, operands, pack_b, cpu, std::move(node_text))) {}
+    : impl_(std::make_unique<Impl>(spec, operands, packing, cpu, std::move(node_text))) {}
 
 OneDnnMatmul::~OneDnnMatmul() = default;
 
 void OneDnnMatmul::pack() {
-  if (!impl_->reorder) return;
+  if (impl_->packing == Packing::none) return;
   omp_set_num_threads(impl_->threads);
-  checked(impl_->node_text, [&] {
-    impl_->reorder.execute(impl_->stream, impl_->b, impl_->used_b);
-    impl_->stream.wait();
-  });
+  checked(impl_->node_text, [&] { impl_->reorder(impl_->to_packed, impl_->b, impl_->used_b); });
+}
+
+void OneDnnMatmul::unpack() {
+  if (impl_->packing != Packing::in_place) return;
+  omp_set_num_threads(impl_->threads);
+  checked(impl_->node_text, [&] { impl_->reorder(impl_->from_packed, impl_->used_b, impl_->b); });
 }
 
 void OneDnnMatmul::rebind(const void* a, const void* b, void* c) {
@@ -225,7 +255,12 @@ void OneDnnMatmul::run() {
 }
 
 int64_t OneDnnMatmul::packed_bytes() const {
-  return impl_->reorder ? static_cast<int64_t>(impl_->used_b.get_desc().get_size()) : 0;
+  const bool own = impl_->packing == Packing::own;
+  return own ? static_cast<int64_t>(impl_->used_b.get_desc().get_size()) : 0;
+}
+
+Packing OneDnnMatmul::packing() const {
+  return impl_->packing;
 }
 
 std::string_view OneDnnMatmul::implementation() const {

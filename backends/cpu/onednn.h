@@ -36,31 +36,37 @@ struct MatmulOperands {
   void* c = nullptr;
 };
 
+// Where b lies in the order that oneDNN likes best: nowhere, in memory of the product's own, or in
+// the place of b itself (where it then fits exactly; else it stays as it is).
+enum class Packing : uint8_t { none, own, in_place };
+
 class OneDnnMatmul {
  public:
   // Whether oneDNN has a fast primitive for bf16 operands here; without one it is faster to widen
   // them to f32.
   static bool fast_bf16(const MatmulSpec& spec, const Context& cpu);
 
-  // Prepares the product for these addresses. With pack_b, b is laid out as oneDNN likes best by
-  // pack(), to be called before run() whenever b has changed.
+  // Prepares the product for these addresses. Unless packing is none, pack() is to be called before
+  // run() whenever b has changed. In place, unpack() brings back what pack() was given.
   //
   // b is packed only where it is stable (inference). Packing once per run does not pay: measured
   // on one Zen 5 core, GFLOP/s for plain / packed each run / packed once,
   //   6464x512x512   f32 264 / 277 / 280   bf16 538 / 532 / 530
   //   6400x384x1536  f32 260 / 274 / 278   bf16 515 / 520 / 556
   //   704x512x2048   f32 261 / 249 / 233   bf16 501 / 391 / 470
-  OneDnnMatmul(const MatmulSpec& spec, const MatmulOperands& operands, bool pack_b,
+  OneDnnMatmul(const MatmulSpec& spec, const MatmulOperands& operands, Packing packing,
                const Context& cpu, std::string node_text);
   ~OneDnnMatmul();
   OneDnnMatmul(const OneDnnMatmul&) = delete;
   OneDnnMatmul& operator=(const OneDnnMatmul&) = delete;
 
+  Packing packing() const;  // none where oneDNN likes b as it is
   void pack();
+  void unpack();
   // Other addresses for a, an unpacked b, and c.
   void rebind(const void* a, const void* b, void* c);
   void run();
-  int64_t packed_bytes() const;
+  int64_t packed_bytes() const;             // in memory of its own
   std::string_view implementation() const;  // oneDNN's name for it
 
  private:

@@ -21,6 +21,7 @@ struct Product {
   int64_t b_count = 0;
   int64_t c_count = 0;
   bool stable_b = false;
+  bool own_b = false;
   const uint64_t* version = nullptr;
 };
 
@@ -41,11 +42,16 @@ std::string text_of(const Node& node) {
   return cat(node.describe(), " ", node.in(0), " by ", node.in(1), " to ", node.out());
 }
 
-Kernel direct(const Product& p, const Context& cpu) {
-  auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, p.stable_b, cpu, text_of(p.node));
+Kernel direct(const Product& p, const Operands& operands, const Context& cpu) {
+  const Packing wanted = p.own_b ? Packing::in_place : p.stable_b ? Packing::own : Packing::none;
+  auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, wanted, cpu, text_of(p.node));
   cpu.workspace->add_private(plan->packed_bytes());
-  if (plan->packed_bytes() == 0) return [plan] { plan->run(); };
-  return with_packing([plan] { plan->pack(); }, [plan] { plan->run(); }, p.version);
+  const Kernel pack = [plan] { plan->pack(); };
+  const Kernel run = [plan] { plan->run(); };
+  if (plan->packing() == Packing::own) return with_packing(pack, run, p.version);
+  if (plan->packing() == Packing::in_place)
+    operands.keep_packed(1, pack, [plan] { plan->unpack(); });
+  return run;
 }
 
 // The f32 copies live in the shared buffer for widened operands, a stable b in one of its own.
@@ -64,7 +70,8 @@ Kernel widened(Product p, const Context& cpu) {
   cpu.widened->reserve((c_offset + (narrow_c ? p.c_count : 0)) * size_of(DType::f32));
   p.spec.operand = p.spec.result = DType::f32;
   p.operands.a = p.operands.b = p.operands.c = cpu.widened->as<float>();
-  const auto plan = std::make_shared<OneDnnMatmul>(p.spec, p.operands, false, cpu, text_of(p.node));
+  const auto plan =
+      std::make_shared<OneDnnMatmul>(p.spec, p.operands, Packing::none, cpu, text_of(p.node));
   const Kernel widen_own_b = [=] { widen(cpu, narrow_b, own_b->as<float>().data(), p.b_count); };
   const Kernel run = [=] {
     auto* a = cpu.widened->as<float>();
@@ -86,7 +93,7 @@ Kernel product(const Product& p, const Operands& operands, const Context& cpu) {
   if (serves_weight_gradient(p.spec, cpu)) return make_weight_gradient(p.spec, p.operands, cpu);
   if (p.spec.operand == DType::bf16 && !OneDnnMatmul::fast_bf16(p.spec, cpu))
     return widened(p, cpu);
-  return direct(p, cpu);
+  return direct(p, operands, cpu);
 }
 
 Product::Product(const Node& n, const Operands& o)
@@ -95,6 +102,7 @@ Product::Product(const Node& n, const Operands& o)
       b_count(n.in(1).numel()),
       c_count(n.out().numel()),
       stable_b(o.stable.size() > 1 && o.stable[1]),
+      own_b(o.own.size() > 1 && o.own[1]),
       version(o.version) {
   spec.operand = n.in(0).dtype;
   spec.result = n.out().dtype;

@@ -2,6 +2,7 @@
 
 #include "ir/interpret.h"
 #include "ir/op_def.h"
+#include "runtime/plan.h"
 
 namespace grimace {
 namespace {
@@ -16,7 +17,9 @@ class ReferenceKernels : public KernelFactory {
 class ReferenceBackend : public Backend {
  public:
   std::string_view name() const override { return "reference"; }
-  bool supports(Precision precision) const override { return precision != Precision::bf16; }
+  bool supports(Precision precision) const override {
+    return precision == Precision::f32 || precision == Precision::f64;
+  }
   bool supports(const Node&) const override { return true; }
 
   std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
@@ -30,6 +33,7 @@ class ReferenceBackend : public Backend {
 
   std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
     auto lowered = lower(graph, options.precision);
+    fit_memory(*lowered, options.memory_budget);
     ExecutableInfo info;
     info.backend = cat("reference ", name_of(options.precision), ", 1 thread");
     return make_host_executable(std::move(lowered), std::make_unique<ReferenceKernels>(), info);

@@ -30,6 +30,21 @@ int expand(Graph& graph, const std::function<bool(const Node&)>& keep);  // fuse
 // Precision. convert_floats rebuilds f32 graphs in another float type (f64 for the oracle).
 int convert_floats(Graph& graph, DType to);
 int mixed_precision(Graph& graph, DType operand);  // matmul and linear read 16-bit operands
+int narrow_params(Graph& graph, DType to);  // params that are only cast to it are stored in it
+
+// Memory. Where most is taken, by the plan of whoever runs the graph: `bytes` of the whole plan,
+// what is alive then besides the graph's inputs, and the node that runs (null: the end of a run).
+struct MemoryPeak {
+  int64_t bytes = 0;
+  std::vector<Value> alive;
+  const Node* node = nullptr;
+};
+using PlanPeak = std::function<MemoryPeak(const Graph&)>;
+// Computes values again until `plan` says that at most `budget` bytes are needed. Error saying the
+// least that it reached.
+int rematerialise(Graph& graph, int64_t budget, const PlanPeak& plan);
+// As few bytes as can be had for `extra` of the graph's work: 0.01 is one in a hundred.
+int rematerialise_within(Graph& graph, double extra, const PlanPeak& plan);
 
 // A named pass as the driver and `graph passes` see it.
 struct Pass {

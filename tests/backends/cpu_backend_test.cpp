@@ -97,5 +97,43 @@ TEST(CpuBackend, HasAKernelForEveryOpThatMovesMuchData) {
   for (const Node& node : graph->nodes()) EXPECT_TRUE(cpu->supports(node)) << node.describe();
 }
 
+bool same_bytes(const Tensor& a, const Tensor& b) {
+  return a.type() == b.type() &&
+         std::memcmp(a.data(), b.data(), static_cast<size_t>(a.bytes())) == 0;
+}
+
+// Two products: both params written, one read, one written again and back.
+TEST(CpuBackend, WeightsOfOneReaderArePackedInTheirPlaceAndReadAsWritten) {
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    const DType stored = precision == Precision::f32 ? DType::f32 : DType::bf16;
+    Graph graph;
+    Builder g(graph);
+    const Value h = g.linear(g.input("x", {DType::f32, {640, 512}}), g.param("v", {512, 512}));
+    g.output("y", g.linear(h, g.param("w", {512, 512})));
+    const auto cpu = make_cpu_backend()->compile(graph, {.precision = precision, .threads = 2});
+    const auto write = [&](const char* name, uint64_t seed) {
+      const Tensor value = testing::random_tensor(graph.find_input(name).type(), seed);
+      cpu->write(name, value.view());
+      return value;
+    };
+    const auto run = [&] {
+      cpu->run();
+      return cpu->read("y");
+    };
+    write("x", 1);
+    const Tensor v = write("v", 2);
+    const Tensor w = write("w", 3);
+    const Tensor y = run();
+    EXPECT_TRUE(same_bytes(cpu->read("w"), w.cast(stored)));
+    EXPECT_TRUE(same_bytes(run(), y)) << "after a look";
+    write("v", 4);
+    EXPECT_FALSE(same_bytes(run(), y));
+    EXPECT_TRUE(same_bytes(cpu->read("w"), w.cast(stored)));
+    cpu->write("v", v.view());
+    EXPECT_TRUE(same_bytes(run(), y));
+    EXPECT_LT(cpu->info().private_bytes, 2 * v.bytes()) << "copies of the weights";
+  }
+}
+
 }  // namespace
 }  // namespace grimace

@@ -107,7 +107,8 @@ TEST(OneDnn, ScratchAndPackedWeightsAreCounted) {
 TEST(OneDnn, AFailureNamesTheNode) {
   const cpu::MatmulSpec nonsense{.m = -3, .n = 2, .k = 2};
   try {
-    cpu::OneDnnMatmul(nonsense, {}, false, context(1), "%y = matmul %a, %b : f32[3x2]");
+    cpu::OneDnnMatmul(nonsense, {}, cpu::Packing::none, context(1),
+                      "%y = matmul %a, %b : f32[3x2]");
     FAIL() << "no error";
   } catch (const RunError& e) {
     EXPECT_EQ(std::string(e.what()).find("%y = matmul %a, %b : f32[3x2]: oneDNN "), 0U) << e.what();

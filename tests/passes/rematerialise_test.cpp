@@ -1,0 +1,110 @@
+// Values computed again to fit a budget: which, that they are the same bit for bit, and what is
+// said when it cannot be done.
+#include "ir/op_def.h"
+#include "runtime/plan.h"
+#include "tests/passes/pass_testing.h"
+#include "tests/runtime/plan_graphs.h"
+
+namespace grimace::testing {
+namespace {
+
+int fit(Graph& graph, int64_t budget) {
+  return rematerialise(graph, budget, [](const Graph& g) { return plan_memory(g).peak; });
+}
+
+int64_t planned(const Graph& graph) {
+  return plan_memory(graph).arena_bytes();
+}
+
+// A gelu that is read before and after the moment when most is alive.
+constexpr const char* kKept = R"(graph g {
+  input %x : f32[1024]
+  %h = gelu %x : f32[1024]
+  %s = reduce_sum %h {axes=[0]} : f32[]
+  %wide = broadcast %s {shape=[8192]} : f32[8192]
+  %t = reduce_sum %wide {axes=[0]} : f32[]
+  %view = reshape %h {shape=[32,32]} : f32[32x32]
+  %u = reduce_sum %view {axes=[0,1]} : f32[]
+  %y = add %t, %u : f32[]
+  output %y
+})";
+
+TEST(Rematerialise, ComputesAValueAgainWhereItIsNextRead) {
+  const auto fit_tightly = [](Graph& graph) { return fit(graph, planned(graph) - 4096); };
+  expect_rewrite(fit_tightly, kKept, R"(graph g {
+    input %x : f32[1024]
+    %h = gelu %x : f32[1024]
+    %s = reduce_sum %h {axes=[0]} : f32[]
+    %wide = broadcast %s {shape=[8192]} : f32[8192]
+    %t = reduce_sum %wide {axes=[0]} : f32[]
+    %gelu_1 = gelu %x : f32[1024]  # again/
+    %reshape_0 = reshape %gelu_1 {shape=[32,32]} : f32[32x32]  # again/
+    %u = reduce_sum %reshape_0 {axes=[0,1]} : f32[]
+    %y = add %t, %u : f32[]
+    output %y
+  })",
+                 1);
+}
+
+TEST(Rematerialise, LeavesAGraphAloneThatFits) {
+  expect_unchanged([](Graph& graph) { return fit(graph, planned(graph)); }, kKept);
+}
+
+TEST(Rematerialise, SaysTheLeastThatItCanReach) {
+  const auto graph = parse(kKept);
+  try {
+    fit(*graph, 4096);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_EQ(std::string(e.what()),
+              "the memory budget of 0 MiB cannot be met: the plan takes 1 MiB, and 1 MiB when "
+              "values are computed again; give at least that, or use a smaller batch");
+  }
+}
+
+TEST(Rematerialise, ATrainingStepGivesTheSameBitsInEveryBudgetItCanMeet) {
+  const auto step = tiny_training_step(Encoder::local_global, 1);  // drop path: random numbers too
+  const auto inputs = tiny_inputs(*step, 5);
+  const Interpretation expected = interpret(*step, inputs);
+  const int64_t whole = plan_memory(*step).transient_bytes;
+  const int64_t kept = plan_memory(*step).persistent_bytes;
+  int most = 1;
+  for (const double share : {0.98, 0.95, 0.92}) {
+    const auto graph = step->clone();
+    const auto budget = kept + static_cast<int64_t>(share * static_cast<double>(whole));
+    const int fired = fit(*graph, budget);
+    EXPECT_GE(fired, most);
+    most = fired;
+    ASSERT_NO_THROW(verify(*graph));
+    EXPECT_LE(planned(*graph), budget);
+    const Interpretation actual = interpret(*graph, inputs);
+    expect_same(expected.outputs, actual.outputs, 0.0);
+    expect_same(expected.updates, actual.updates, 0.0);
+  }
+}
+
+MemoryPeak peak_of(const Graph& graph) {
+  return plan_memory(graph).peak;
+}
+
+TEST(Rematerialise, WithinALimitTakesWhatIsCheapAndNothingElse) {
+  const auto cheap = parse(kKept);
+  EXPECT_GT(rematerialise_within(*cheap, 0.5, peak_of), 0);
+  EXPECT_LT(planned(*cheap), planned(*parse(kKept)));
+  expect_unchanged([](Graph& graph) { return rematerialise_within(graph, 0.001, peak_of); }, kKept);
+}
+
+TEST(Rematerialise, WithinALimitGivesTheSameBits) {
+  const auto step = tiny_training_step(Encoder::local_global, 1);
+  const auto inputs = tiny_inputs(*step, 5);
+  const Interpretation expected = interpret(*step, inputs);
+  const auto graph = step->clone();
+  EXPECT_GT(rematerialise_within(*graph, 0.05, peak_of), 0);
+  EXPECT_LT(planned(*graph), planned(*step));
+  const Interpretation actual = interpret(*graph, inputs);
+  expect_same(expected.outputs, actual.outputs, 0.0);
+  expect_same(expected.updates, actual.updates, 0.0);
+}
+
+}  // namespace
+}  // namespace grimace::testing
