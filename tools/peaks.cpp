@@ -43,7 +43,7 @@ double device_copy_bytes(Backend& backend, const Stopwatch& seconds_of) {
   Graph graph("copy");
   Builder b(graph);
   const Value x = b.input("x", {DType::f32, {int64_t{64} << 20}});
-  b.output("y", -x);
+  b.output("y", b.emit(op_neg, {x}));
   const auto executable = backend.compile(graph, {});
   return 2.0 * static_cast<double>(x.type().bytes()) / best_seconds(seconds_of, [&] {
            executable->run();
