@@ -58,16 +58,17 @@ class Executable {
 using Kernel = std::function<void()>;
 
 struct Operands {
-  std::vector<ConstView> in;  // aligned to 64 bytes; may equal out where the op allows aliasing
-  std::vector<View> out;
-  std::vector<bool> stable;  // per input: its value never changes while the kernel lives, except
-                             // through write(), after which `version` differs
+  std::vector<ConstView> in =
+      {};  // aligned to 64 bytes; may equal out where the op allows aliasing
+  std::vector<View> out = {};
+  std::vector<bool> stable = {};  // per input: its value never changes while the kernel lives,
+                                  // except through write(), after which `version` differs
   const uint64_t* version = nullptr;
   // Per input: a stable graph input that no other kernel reads. A kernel may keep it in an order of
   // its own, in its place: it gives the ways there and back to `keep_packed`. `pack` runs before
   // the first run and after every write(), `unpack` before anyone else looks.
-  std::vector<bool> own;
-  std::function<void(int input, Kernel pack, Kernel unpack)> keep_packed;
+  std::vector<bool> own = {};
+  std::function<void(int input, Kernel pack, Kernel unpack)> keep_packed = {};
 };
 
 // The node's operands in an arena that begins at `base`; without `version` and what follows it.
