@@ -18,7 +18,8 @@ struct MatmulSpec {
   DType operand = DType::f32;  // of a and b: f32, bf16 or f16
   DType result = DType::f32;   // of y: f32 or the operands' type
   bool tf32 = false;           // f32 operands only
-  bool bias = false;           // f32 [n], added to every row
+  bool bias = false;           // f32 [n], added to every row; cuBLASLt's has the type of y, and is
+                               // rounded to it
   bool residual = false;       // f32 [batch,m,n], added to the product
   bool operator==(const MatmulSpec&) const = default;
 };

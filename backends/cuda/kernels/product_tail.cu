@@ -37,7 +37,7 @@ __device__ __forceinline__ Pack<T, width> finish(const Pack<T, width>& y, int64_
                                                  const TailArguments& a) {
   using Floats = Pack<float, width>;
   Floats v;
-  for (int i = 0; i < width; ++i) v.at[i] = a.product ? to_float(y.at[i]) : 0.0f;
+  for (int i = 0; i < width; ++i) v.at[i] = to_float(y.at[i]);
   if (a.add_bias) {
     const Floats bias = *reinterpret_cast<const Floats*>(a.bias + col);
     for (int i = 0; i < width; ++i) v.at[i] += bias.at[i];
