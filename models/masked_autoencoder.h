@@ -23,8 +23,8 @@ struct PretrainModel {
   Taps taps;     // "patch_embed", "encoder.blocks.i", "encoder.norm", "encoder_to_decoder", ...
 };
 
-// Adds inputs "video" [B,3,T,H,W], f32 (ImageNet-normalised) or u8, "mask" u8 [B,N] (1 = masked), every
-// parameter, and the model. Error when the visible tokens cannot be grouped into regions.
+// Adds inputs "video" [B,3,T,H,W], f32 (ImageNet-normalised) or u8, "mask" u8 [B,N] (1 = masked),
+// every parameter, and the model. Error when the visible tokens cannot be grouped into regions.
 PretrainModel build_pretrain(Builder& b, const ModelConfig& config, const TargetConfig& target,
                              const PretrainOptions& options);
 

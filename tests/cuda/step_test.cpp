@@ -87,7 +87,10 @@ TEST_F(CudaStep, trains_as_the_reference_does) {
     const std::vector<double> wanted = curve(*theirs, 8);
     for (size_t i = 0; i < got.size(); ++i)
       EXPECT_NEAR(got[i] / wanted[i], 1.0, 1e-4) << "step " << i;
-    EXPECT_LT(got.back(), 0.99 * got.front()) << "it learns";
+    // Even targets leave a classifier nothing to learn.
+    if (toml == kPretrain) {
+      EXPECT_LT(got.back(), 0.99 * got.front());
+    }
   }
 }
 
