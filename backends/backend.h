@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,6 +25,12 @@ struct CompileOptions {
   int device = 0;             // which GPU, where the backend runs on one
 };
 
+// The best that hardware is seen to do: what work is measured against.
+struct Peaks {
+  double f32_flops = 0.0, bf16_flops = 0.0;  // per second, large products
+  double bytes = 0.0;                        // per second, a large copy: read plus written
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -37,6 +44,8 @@ class Backend {
   // What `doctor` shows of the hardware and libraries behind it, line by line: what, and what of
   // it.
   virtual std::vector<std::pair<std::string, std::string>> describe() const { return {}; }
+  // The peaks of its device, where it has ways of its own to measure them. Takes a second.
+  virtual std::optional<Peaks> measure_peaks() const { return std::nullopt; }
   // A copy of the graph, rewritten for this backend and precision. Error when the precision is not
   // supported.
   virtual std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const = 0;

@@ -191,6 +191,13 @@ void check_options(const Options& options) {
     ensure_writable_dir(std::filesystem::absolute(options.profile).parent_path());
 }
 
+double peak_flops(Backend& backend, const RunOn& on) {
+  const bool bf16 = on.precision == "bf16";
+  if (const auto peaks = backend.measure_peaks())
+    return bf16 ? peaks->bf16_flops : peaks->f32_flops;
+  return product_flops(backend, bf16 ? DType::bf16 : DType::f32, on.threads);
+}
+
 int run_step(const Options& options) {
   check_options(options);
   const Step step = build_step(options);
@@ -198,8 +205,7 @@ int run_step(const Options& options) {
   const std::vector<double> seconds = time_steps(*step.executable, options, &profile);
   ordered_json json = step_json(step, options, seconds, peak_resident_bytes());
   if (options.measure_peak) {
-    const DType dtype = options.on.precision == "bf16" ? DType::bf16 : DType::f32;
-    json["peak_gflops"] = product_flops(*step.backend, dtype, options.on.threads) * 1e-9;
+    json["peak_gflops"] = peak_flops(*step.backend, options.on) * 1e-9;
   }
   put(options.json ? json.dump() + "\n" : step_text(json));
   if (options.profile.empty()) return 0;

@@ -37,20 +37,6 @@ double copy_bytes(int threads, const Stopwatch& seconds_of) {
   return 2.0 * static_cast<double>(share * count) / seconds;
 }
 
-// Of what a backend keeps in memory of its own: a negation, which reads and writes every element
-// once.
-double device_copy_bytes(Backend& backend, const Stopwatch& seconds_of) {
-  Graph graph("copy");
-  Builder b(graph);
-  const Value x = b.input("x", {DType::f32, {int64_t{64} << 20}});
-  b.output("y", b.emit(op_neg, {x}));
-  const auto executable = backend.compile(graph, {});
-  return 2.0 * static_cast<double>(x.type().bytes()) / best_seconds(seconds_of, [&] {
-           executable->run();
-           executable->wait();
-         });
-}
-
 }  // namespace
 
 double wall_seconds(const std::function<void()>& work) {
@@ -74,17 +60,15 @@ double product_flops(Backend& backend, DType dtype, int threads, const Stopwatch
     for (float& value : values.as<float>()) value = static_cast<float>(random.uniform());
     executable->write(input.name(), values.view());
   }
-  return static_cast<double>(flops_of(*product.producer())) / best_seconds(seconds_of, [&] {
-           executable->run();
-           executable->wait();
-         });
+  return static_cast<double>(flops_of(*product.producer())) /
+         best_seconds(seconds_of, [&] { executable->run(); });
 }
 
 Peaks measure_peaks(Backend& backend, int threads, const Stopwatch& seconds_of) {
+  if (const auto peaks = backend.measure_peaks()) return *peaks;
   return {.f32_flops = product_flops(backend, DType::f32, threads, seconds_of),
           .bf16_flops = product_flops(backend, DType::bf16, threads, seconds_of),
-          .bytes = backend.name() == "cuda" ? device_copy_bytes(backend, seconds_of)
-                                            : copy_bytes(threads, seconds_of)};
+          .bytes = copy_bytes(threads, seconds_of)};
 }
 
 std::optional<Peaks> peaks_worth_measuring(Backend& backend, int threads) {

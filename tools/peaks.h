@@ -12,11 +12,6 @@ namespace grimace {
 using Stopwatch = std::function<double(const std::function<void()>&)>;
 double wall_seconds(const std::function<void()>& work);
 
-struct Peaks {
-  double f32_flops = 0.0, bf16_flops = 0.0;  // per second, large products
-  double bytes = 0.0;                        // per second, a large copy: read plus written
-};
-
 // FLOP/s of a 4096x1024x4096 product in the element type, through the backend's own kernel: the
 // best of 15. Takes minutes on the reference backend. `threads` 0: all the process may use.
 double product_flops(Backend& backend, DType dtype, int threads,

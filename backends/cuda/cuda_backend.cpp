@@ -1,14 +1,26 @@
 // Compiles a graph for a GPU: expands what has no kernel, lowers to bf16, fits the memory budget.
 #include "backends/cuda/cuda_backend.h"
 
+#include <cmath>
+
 #include "backends/cuda/cuda_executable.h"
 #include "backends/cuda/cuda_kernels.h"
 #include "backends/cuda/device.h"
+#include "backends/cuda/libraries/device_rates.h"
 #include "ir/op_def.h"
 #include "runtime/plan.h"
 
 namespace grimace::cuda {
 namespace {
+
+std::string rates_text(int ordinal) {
+  check_cuda(cudaSetDevice(ordinal), "choosing a device");
+  const DeviceRates rates = measure_device_rates();
+  const auto tera = [](double per_second) { return std::round(per_second * 1e-11) / 10.0; };
+  return cat("copies ", tera(rates.copy_bytes_per_second), " TB/s; products bf16 ",
+             tera(rates.bf16_flops), ", tf32 ", tera(rates.tf32_flops), ", f32 ",
+             tera(rates.f32_flops), " TFLOP/s");
+}
 
 class CudaBackend : public Backend {
  public:
@@ -32,8 +44,16 @@ class CudaBackend : public Backend {
                     ", ", p.multiprocessors, " multiprocessors, ", device.free_bytes >> 20, " of ",
                     p.memory_bytes >> 20, " MiB free")
               : device.problem);
+      if (device.problem.empty()) rows.emplace_back("", rates_text(device.ordinal));
     }
     return rows;
+  }
+
+  std::optional<Peaks> measure_peaks() const override {
+    const DeviceRates rates = measure_device_rates();
+    return Peaks{.f32_flops = rates.f32_flops,
+                 .bf16_flops = rates.bf16_flops,
+                 .bytes = rates.copy_bytes_per_second};
   }
 
   std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
