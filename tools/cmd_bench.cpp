@@ -199,13 +199,13 @@ int run_step(const Options& options) {
   ordered_json json = step_json(step, options, seconds, peak_resident_bytes());
   if (options.measure_peak) {
     const DType dtype = options.on.precision == "bf16" ? DType::bf16 : DType::f32;
-    json["peak_gflops"] = product_flops(*step.backend, dtype, options.on.threads) * 1e-9;
+    json["peak_gflops"] = product_flops(*step.backend, dtype, options.on.options()) * 1e-9;
   }
   put(options.json ? json.dump() + "\n" : step_text(json));
   if (options.profile.empty()) return 0;
   write_trace(profile, options.profile);
   if (!options.json)
-    put("\n" + profile_report(profile, peaks_worth_measuring(*step.backend, options.on.threads)) +
+    put("\n" + profile_report(profile, peaks_worth_measuring(*step.backend, options.on.options())) +
         "\nwritten to " + options.profile + "; https://ui.perfetto.dev opens it\n");
   return 0;
 }
@@ -224,7 +224,7 @@ int run_ops(const Options& options) {
   const Step step = build_step(options);
   Profile profile(0, options.steps);
   time_steps(*step.executable, options, &profile);
-  const auto peaks = peaks_worth_measuring(*step.backend, options.on.threads);
+  const auto peaks = peaks_worth_measuring(*step.backend, options.on.options());
   const ProfileTable table = profile_table(profile, GroupBy::shapes, peaks);
   ordered_json json = subject_json(step, options);
   if (!options.json) {

@@ -39,16 +39,30 @@ double copy_bytes(int threads, const Stopwatch& seconds_of) {
 
 // Of what a backend keeps in memory of its own: a negation, which reads and writes every element
 // once.
-double device_copy_bytes(Backend& backend, const Stopwatch& seconds_of) {
+double device_copy_bytes(Backend& backend, const CompileOptions& on, const Stopwatch& seconds_of) {
   Graph graph("copy");
   Builder b(graph);
   const Value x = b.input("x", {DType::f32, {int64_t{64} << 20}});
-  b.output("y", -x);
-  const auto executable = backend.compile(graph, {});
+  b.output("y", b.neg(x));
+  const auto executable = backend.compile(graph, {.device = on.device});
   return 2.0 * static_cast<double>(x.type().bytes()) / best_seconds(seconds_of, [&] {
            executable->run();
            executable->wait();
          });
+}
+
+bool on_gpu(const Backend& backend) {
+  return backend.name() == "cuda";
+}
+
+// The same million numbers again and again: drawing as many as a GPU needs would take seconds.
+Tensor random_numbers(const Shape& shape, PhiloxStream& random) {
+  constexpr size_t kDistinct = size_t{1} << 20;
+  Tensor numbers(DType::f32, shape);
+  const auto values = numbers.as<float>();
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = i < kDistinct ? static_cast<float>(random.normal()) : values[i - kDistinct];
+  return numbers;
 }
 
 }  // namespace
@@ -60,36 +74,38 @@ double wall_seconds(const std::function<void()>& work) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-double product_flops(Backend& backend, DType dtype, int threads, const Stopwatch& seconds_of) {
+double product_flops(Backend& backend, DType dtype, const CompileOptions& on,
+                     const Stopwatch& seconds_of) {
+  const int64_t side = on_gpu(backend) ? 8192 : 4096;
+  const int64_t inner = on_gpu(backend) ? 8192 : 1024;
   Graph graph("product");
   Builder b(graph);
-  const Value a = b.input("a", {dtype, {4096, 1024}});
-  const Value w = b.input("b", {dtype, {1024, 4096}});
+  const Value a = b.input("a", {dtype, {side, inner}});
+  const Value w = b.input("b", {dtype, {inner, side}});
   const Value product = b.matmul(a, w);
   b.output("product", product);
-  const auto executable = backend.compile(graph, {.threads = threads});
+  CompileOptions options{.threads = on.threads, .device = on.device};
+  if (on.precision == Precision::tf32) options.precision = on.precision;
+  const auto executable = backend.compile(graph, options);
   PhiloxStream random(0, stream_id("product"));
-  for (const Value& input : {a, w}) {
-    Tensor values(DType::f32, input.shape());
-    for (float& value : values.as<float>()) value = static_cast<float>(random.uniform());
-    executable->write(input.name(), values.view());
-  }
+  for (const Value& input : {a, w})
+    executable->write(input.name(), random_numbers(input.shape(), random).view());
   return static_cast<double>(flops_of(*product.producer())) / best_seconds(seconds_of, [&] {
            executable->run();
            executable->wait();
          });
 }
 
-Peaks measure_peaks(Backend& backend, int threads, const Stopwatch& seconds_of) {
-  return {.f32_flops = product_flops(backend, DType::f32, threads, seconds_of),
-          .bf16_flops = product_flops(backend, DType::bf16, threads, seconds_of),
-          .bytes = backend.name() == "cuda" ? device_copy_bytes(backend, seconds_of)
-                                            : copy_bytes(threads, seconds_of)};
+Peaks measure_peaks(Backend& backend, const CompileOptions& on, const Stopwatch& seconds_of) {
+  return {.f32_flops = product_flops(backend, DType::f32, on, seconds_of),
+          .bf16_flops = product_flops(backend, DType::bf16, on, seconds_of),
+          .bytes = on_gpu(backend) ? device_copy_bytes(backend, on, seconds_of)
+                                   : copy_bytes(on.threads, seconds_of)};
 }
 
-std::optional<Peaks> peaks_worth_measuring(Backend& backend, int threads) {
+std::optional<Peaks> peaks_worth_measuring(Backend& backend, const CompileOptions& on) {
   if (backend.name() == "reference") return std::nullopt;
-  return measure_peaks(backend, threads);
+  return measure_peaks(backend, on);
 }
 
 Roofline roofline_of(const Node& node, const Peaks& peaks) {
