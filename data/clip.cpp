@@ -25,6 +25,17 @@ PixelTable make_pixel_table() {
   return table;
 }
 
+const PixelTable& pixel_table() {
+  static const PixelTable table = make_pixel_table();
+  return table;
+}
+
+// One image into three colour planes.
+void spread(const Image& image, uint8_t* out, int64_t plane_stride) {
+  for (size_t i = 0; i < image.rgb.size(); ++i)
+    out[static_cast<int64_t>(i % 3) * plane_stride + static_cast<int64_t>(i / 3)] = image.rgb[i];
+}
+
 // A box inside another, in the coordinates of the frame.
 Box within(const Box& outer, const Box& inner) {
   return {outer.x + inner.x, outer.y + inner.y, inner.width, inner.height};
@@ -40,12 +51,18 @@ void validate(const ClipConfig& config) {
 }
 
 void normalise(const Image& image, float* out, int64_t plane_stride) {
-  static const PixelTable table = make_pixel_table();
+  const PixelTable& table = pixel_table();
   const size_t pixels = image.rgb.size() / 3;
   for (size_t c = 0; c < 3; ++c) {
     float* plane = out + static_cast<int64_t>(c) * plane_stride;
     for (size_t i = 0; i < pixels; ++i) plane[i] = table[c][image.rgb[i * 3 + c]];
   }
+}
+
+void normalise(std::span<const uint8_t> clips, int64_t plane, std::span<float> out) {
+  const PixelTable& table = pixel_table();
+  for (size_t i = 0; i < clips.size(); ++i)
+    out[i] = table[i / static_cast<size_t>(plane) % 3][clips[i]];
 }
 
 bool names_voxceleb2(const std::filesystem::path& list) {
@@ -126,9 +143,9 @@ int64_t clip_values(const ClipConfig& config) {
 }
 
 void load_clips(const std::filesystem::path& file, int threads, const ClipConfig& config,
-                PhiloxStream& random, std::span<float> out) {
+                PhiloxStream& random, std::span<uint8_t> out) {
   internal_check(std::ssize(out) == config.num_samples * clip_values(config), "a buffer of ",
-                 out.size(), " floats for ", config.num_samples, " clips");
+                 out.size(), " bytes for ", config.num_samples, " clips");
   const auto source = open_frames(file, threads);
   std::vector<int64_t> indices;
   for (const int64_t start : draw_starts(source->frame_count(), config, random))
@@ -148,8 +165,8 @@ void load_clips(const std::filesystem::path& file, int threads, const ClipConfig
           height);
     const auto sample = static_cast<int64_t>(i) / config.frames;
     const auto frame = static_cast<int64_t>(i) % config.frames;
-    normalise(resize(images[i], box, config.image_size, config.image_size),
-              out.data() + sample * clip_values(config) + frame * pixels, config.frames * pixels);
+    spread(resize(images[i], box, config.image_size, config.image_size),
+           out.data() + sample * clip_values(config) + frame * pixels, config.frames * pixels);
   }
 }
 

@@ -26,6 +26,8 @@ struct ClipConfig {
 
 // Spreads one image over three colour planes, normalised; planes are `plane_stride` floats apart.
 void normalise(const Image& image, float* out, int64_t plane_stride);
+// The same of clips as bytes [n][3][frames, height, width].
+void normalise(std::span<const uint8_t> clips, int64_t plane, std::span<float> out);
 
 void validate(const ClipConfig& config);  // Error naming the value out of range
 
@@ -47,10 +49,10 @@ Box voxceleb2_box(const std::string& file, int width, int height, int image_size
 // `image_size` becomes it, unless the frame is smaller.
 Box draw_crop(int width, int height, int image_size, PhiloxStream& random);
 
-// Writes [num_samples][3][frames][image_size][image_size] normalised pixels to `out`. All frames
-// of a video get the same crop. Error naming the file when it cannot be used.
+// Writes [num_samples][3][frames][image_size][image_size] bytes to `out`. All frames of a video get
+// the same crop. Error naming the file when it cannot be used.
 void load_clips(const std::filesystem::path& file, int threads, const ClipConfig& config,
-                PhiloxStream& random, std::span<float> out);
-int64_t clip_values(const ClipConfig& config);  // floats of one clip
+                PhiloxStream& random, std::span<uint8_t> out);
+int64_t clip_values(const ClipConfig& config);  // bytes of one clip
 
 }  // namespace grimace

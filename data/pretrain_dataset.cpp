@@ -53,7 +53,7 @@ class PretrainDataset::Maker {
     const int64_t rows = int64_t{config_.batch_size} * clip.num_samples;
     MadeBatch made;
     made.batch["video"] =
-        Tensor(DType::f32, {rows, 3, clip.frames, clip.image_size, clip.image_size});
+        Tensor(DType::u8, {rows, 3, clip.frames, clip.image_size, clip.image_size});
     made.batch["mask"] = Tensor(DType::u8, {rows, masks_.token_count()});
     made.unreadable.resize(static_cast<size_t>(config_.batch_size));
     return made;
@@ -66,7 +66,7 @@ class PretrainDataset::Maker {
     fill_mask(made.batch.at("mask"), epoch, index, part);
     const auto values = static_cast<size_t>(config_.clip.num_samples * clip_values(config_.clip));
     const auto out =
-        made.batch.at("video").as<float>().subspan(static_cast<size_t>(part) * values, values);
+        made.batch.at("video").as<uint8_t>().subspan(static_cast<size_t>(part) * values, values);
     made.unreadable[static_cast<size_t>(part)] =
         picker_.fill(epoch, index, bad_, [&](int64_t clip, int64_t attempt) {
           auto random = data_stream(config_.seed, "clip", epoch, index, attempt);

@@ -23,7 +23,7 @@ struct PretrainDataConfig {
   LoadingConfig loading = {};
 };
 
-// Gives {"video" f32 [B,3,T,H,W], "mask" u8 [B,N]} with B = batch_size * num_samples; the samples
+// Gives {"video" u8 [B,3,T,H,W], "mask" u8 [B,N]} with B = batch_size * num_samples; the samples
 // of one video are neighbours and share their mask. A batch depends on (seed, epoch, index) alone.
 // An unreadable clip is replaced by another, drawn from (seed, epoch, index, attempt).
 class PretrainDataset : public BatchSource {

@@ -67,8 +67,9 @@ PretrainModel build_pretrain(Builder& b, const ModelConfig& config, const Target
         options.visible, " are visible; at least one must be visible and one masked");
   PretrainModel model;
   const Context c{b, config, options.training, options.with_taps ? &model.taps : nullptr};
-  const Value video =
-      b.input("video", {DType::f32, {options.batch, 3, config.frames, config.image, config.image}});
+  const Shape clips{options.batch, 3, config.frames, config.image, config.image};
+  Value video = b.input("video", {options.bytes ? DType::u8 : DType::f32, clips});
+  if (options.bytes) video = b.emit(op_normalise_pixels, {video});
   const Value mask = b.input("mask", {DType::u8, {options.batch, tokens}});
   declare(b, pretrain_parameters(config));
   const Value visible = b.mask_indices(mask, 0, options.visible);

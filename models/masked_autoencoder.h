@@ -11,6 +11,7 @@ struct PretrainOptions {
   int64_t batch = 1;
   int64_t visible = 0;    // visible tokens per clip
   bool training = false;  // drop path
+  bool bytes = false;     // "video" is u8, as decoded, and normalised in the graph
   bool with_loss = true;
   bool with_taps = false;
 };
@@ -22,7 +23,7 @@ struct PretrainModel {
   Taps taps;     // "patch_embed", "encoder.blocks.i", "encoder.norm", "encoder_to_decoder", ...
 };
 
-// Adds inputs "video" f32 [B,3,T,H,W] (ImageNet-normalised), "mask" u8 [B,N] (1 = masked), every
+// Adds inputs "video" [B,3,T,H,W], f32 (ImageNet-normalised) or u8, "mask" u8 [B,N] (1 = masked), every
 // parameter, and the model. Error when the visible tokens cannot be grouped into regions.
 PretrainModel build_pretrain(Builder& b, const ModelConfig& config, const TargetConfig& target,
                              const PretrainOptions& options);

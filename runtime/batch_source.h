@@ -9,8 +9,9 @@
 
 namespace grimace {
 
-// One step's inputs by graph input name: "video" f32 [B,3,T,H,W] (ImageNet-normalised), "mask"
-// u8 [B,N] (1 = masked, token order time, row, column), "labels" i32 [B] where there are any.
+// One step's inputs by graph input name: "video" [B,3,T,H,W], u8 or f32 (ImageNet-normalised),
+// "mask" u8 [B,N] (1 = masked, token order time, row, column), "labels" i32 [B] where there are
+// any.
 using Batch = std::map<std::string, Tensor>;
 
 class BatchSource {

@@ -42,6 +42,8 @@ class Executable {
   // The value of a scalar output after the last run, to be had until the run after the next: a
   // device goes on meanwhile, where read_scalar() has to wait for it.
   virtual std::function<double()> read_later(const std::string& name) const;
+  // The graph input of that name, which such a value may be written to; Error saying why not.
+  Value writable(const std::string& name, const TensorType& type) const;
   virtual const Graph& graph() const = 0;
   virtual const ExecutableInfo& info() const = 0;
   // Runs from now on are recorded there, node by node; null: no longer, which costs nothing.

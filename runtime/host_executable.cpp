@@ -65,10 +65,7 @@ class HostExecutable : public Executable {
   }
 
   void write(const std::string& name, ConstView value) override {
-    const Value input = graph_->find_input(name);
-    check(input && !input.is(Role::constant), "the graph has no input '", name, "'");
-    check(input.shape() == value.type.shape, "input '", name, "' is ", input.type(),
-          "; it was given ", value.type);
+    const Value input = writable(name, value.type);
     convert(value, view(input));
     if (const auto packing = packings_.find(input); packing != packings_.end())
       packing->second.packed = false;
@@ -164,6 +161,15 @@ class HostExecutable : public Executable {
 };
 
 }  // namespace
+
+Value Executable::writable(const std::string& name, const TensorType& type) const {
+  const Value input = graph().find_input(name);
+  check(input && !input.is(Role::constant), "the graph has no input '", name, "'");
+  // Floats as bytes would be normalised pixels cut off to nothing.
+  check(input.shape() == type.shape && !(input.dtype() == DType::u8 && is_float(type.dtype)),
+        "input '", name, "' is ", input.type(), "; it was given ", type);
+  return input;
+}
 
 Tensor Executable::read(const std::string& name) const {
   const ConstView from = view(name);

@@ -240,6 +240,12 @@ void tokens(Cases& cases) {
   cases.push_back({&op_one_hot, {rows({0}, 3)}, {{"classes", 3}}, kExact});
 }
 
+void pixels(Cases& cases) {
+  for (const Shape& shape :
+       {Shape{2, 3, 2, 5, 7}, Shape{1, 3}, Shape{3, 3, 16}, Shape{0, 3, 4}, Shape{2, 3, 4, 32, 32}})
+    cases.push_back({&op_normalise_pixels, {whole(DType::u8, shape, 0, 256)}, {}, kFunction});
+}
+
 void sources(Cases& cases) {
   for (const DType dtype :
        {DType::f32, DType::bf16, DType::i32, DType::i64, DType::u8, DType::boolean})
@@ -357,8 +363,8 @@ void layers(Cases& cases) {
 std::span<const OpCase> op_cases() {
   static const Cases cases = [] {
     Cases all;
-    for (const auto add : {unary, binary, casts, products, reductions, layout, tokens, sources,
-                           attention, targets, layers})
+    for (const auto add : {unary, binary, casts, products, reductions, layout, tokens, pixels,
+                           sources, attention, targets, layers})
       add(all);
     return all;
   }();

@@ -38,9 +38,12 @@ Tensor load_video(const std::string& file, const Recipe& recipe, uint64_t seed) 
   ClipConfig config = clip_config(recipe, ListFile{});
   config.augment = false;
   config.num_samples = 1;
-  Tensor video(DType::f32, {1, 3, config.frames, config.image_size, config.image_size});
+  const Shape shape{1, 3, config.frames, config.image_size, config.image_size};
+  Tensor bytes(DType::u8, shape);
   PhiloxStream random(seed, stream_id("reconstruct"));
-  load_clips(file, 1, config, random, video.as<float>());
+  load_clips(file, 1, config, random, bytes.as<uint8_t>());
+  Tensor video(DType::f32, shape);
+  normalise(bytes.as<uint8_t>(), shape.numel() / 3, video.as<float>());
   return video;
 }
 

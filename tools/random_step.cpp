@@ -9,10 +9,14 @@
 namespace grimace {
 namespace {
 
-Tensor random_video(const Shape& shape) {
+// Bytes of any value, or normalised pixels.
+Tensor random_video(const TensorType& type) {
   PhiloxStream random(0, stream_id("video"));
-  Tensor video(DType::f32, shape);
-  for (float& pixel : video.as<float>()) pixel = static_cast<float>(random.normal());
+  Tensor video(type);
+  if (type.dtype == DType::u8)
+    for (uint8_t& pixel : video.as<uint8_t>()) pixel = static_cast<uint8_t>(random.below(256));
+  else
+    for (float& pixel : video.as<float>()) pixel = static_cast<float>(random.normal());
   return video;
 }
 
@@ -43,7 +47,7 @@ Tensor even_targets(const Shape& shape) {
 }
 
 Tensor random_input(const Recipe& recipe, const Value& input) {
-  if (input.name() == "video") return random_video(input.shape());
+  if (input.name() == "video") return random_video(input.type());
   if (input.name() == "mask") return random_masks(recipe, input.shape());
   if (input.name() == "labels") return some_labels(recipe, input.shape());
   if (input.name() == "targets") return even_targets(input.shape());

@@ -134,6 +134,7 @@ std::unique_ptr<Graph> forward_graph(const Recipe& recipe, int64_t batch, bool t
                                              {.batch = batch,
                                               .visible = mask.visible_count(),
                                               .training = training,
+                                              .bytes = training,
                                               .with_loss = training});
   b.output("pred", model.pred);
   if (training) b.output("loss", model.loss);

@@ -23,6 +23,9 @@ bool f32_or_bf16(DType dtype) {
 bool f32(const Node& node) {
   return node.in(0).dtype == DType::f32;
 }
+bool f32_result(const Node& node) {
+  return node.out().dtype == DType::f32;
+}
 bool f32_or_bf16(const Node& node) {
   return f32_or_bf16(node.in(0).dtype) && f32_or_bf16(node.out().dtype);
 }
@@ -71,6 +74,7 @@ constexpr KernelRow kKernels[] = {
     {&op_softmax_grad, f32, make_softmax_grad},
     {&op_layer_norm, layer_norm, make_layer_norm},
     {&op_layer_norm_grad, layer_norm_grad, make_layer_norm_grad},
+    {&op_normalise_pixels, f32_result, make_normalise_pixels},
     {&op_reconstruction_target, serves_reconstruction_target, make_reconstruction_target},
     {&op_reconstruction_loss, serves_reconstruction_loss, make_reconstruction_loss},
     {&op_global_norm, f32, make_global_norm},

@@ -62,6 +62,9 @@ Kernel make_reconstruction_target(const Node&, const Operands&, const Context&);
 bool serves_reconstruction_loss(const Node&);
 Kernel make_reconstruction_loss(const Node&, const Operands&, const Context&);
 
+// pixels.cpp: u8 -> f32.
+Kernel make_normalise_pixels(const Node&, const Operands&, const Context&);
+
 // layer_norm.cpp
 Kernel make_layer_norm(const Node&, const Operands&, const Context&);
 Kernel make_layer_norm_grad(const Node&, const Operands&, const Context&);

@@ -82,10 +82,7 @@ class CudaExecutable : public Executable {
   void wait() override { mirror_.wait(); }
 
   void write(const std::string& name, ConstView value) override {
-    const Value input = graph_->find_input(name);
-    check(input && !input.is(Role::constant), "the graph has no input '", name, "'");
-    check(input.shape() == value.type.shape, "input '", name, "' is ", input.type(),
-          "; it was given ", value.type);
+    const Value input = writable(name, value.type);
     if (input.is(Role::input)) return queue_.write(queue_index_.at(name), value);
     Tensor converted(input.type());
     convert(value, converted.view());

@@ -56,6 +56,7 @@ constexpr KernelRow kKernels[] = {
     {&op_softmax_grad, serves_softmax, make_softmax},
     {&op_layer_norm, serves_layer_norm, make_layer_norm},
     {&op_layer_norm_grad, serves_layer_norm, make_layer_norm},
+    {&op_normalise_pixels, serves_pixels, make_pixels},
     {&op_reconstruction_target, serves_loss, make_loss},
     {&op_mean_squared_error, serves_loss, make_loss},
     {&op_reconstruction_loss, serves_loss, make_loss},

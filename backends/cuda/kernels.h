@@ -42,6 +42,10 @@ GpuKernel make_layer_norm(const Node&, const Operands&, const Context&);
 bool serves_loss(const Node&);
 GpuKernel make_loss(const Node&, const Operands&, const Context&);
 
+// kernels/pixels.cu: normalise_pixels.
+bool serves_pixels(const Node&);
+GpuKernel make_pixels(const Node&, const Operands&, const Context&);
+
 // kernels/optimizer.cu: global_norm, adamw.
 bool serves_optimizer(const Node&);
 GpuKernel make_optimizer(const Node&, const Operands&, const Context&);

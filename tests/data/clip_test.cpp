@@ -165,9 +165,9 @@ class LoadClips : public ::testing::Test {
       write_png(folder_ / (frame < 10 ? cat("0", frame, ".png") : cat(frame, ".png")), image);
     }
   }
-  std::vector<float> load(const ClipConfig& config) {
+  std::vector<uint8_t> load(const ClipConfig& config) {
     PhiloxStream random(3, 3);
-    std::vector<float> out(static_cast<size_t>(config.num_samples * clip_values(config)));
+    std::vector<uint8_t> out(static_cast<size_t>(config.num_samples * clip_values(config)));
     load_clips(folder_, 1, config, random, out);
     return out;
   }
@@ -176,16 +176,25 @@ class LoadClips : public ::testing::Test {
   std::filesystem::path folder_ = scratch_ / "frames";
 };
 
-TEST_F(LoadClips, normalises_into_colour_planes_of_frames) {
+TEST_F(LoadClips, spreads_frames_into_colour_planes) {
   // 4 frames x 5 span all 20 frames: the start is 0.
   const auto out = load({.frames = 4, .sampling_rate = 5, .image_size = 16, .augment = false});
   const auto at = [&](int c, int t, int y, int x) { return out[((c * 4 + t) * 16 + y) * 16 + x]; };
   for (int t = 0; t < 4; ++t) {
-    EXPECT_FLOAT_EQ(at(0, t, 3, 3), (static_cast<float>(t * 50) / 255.0f - 0.485f) / 0.229f);
-    EXPECT_FLOAT_EQ(at(2, t, 15, 0), (200.0f / 255.0f - 0.406f) / 0.225f);
+    EXPECT_EQ(at(0, t, 3, 3), t * 50);
+    EXPECT_EQ(at(2, t, 15, 0), 200);
     EXPECT_LT(at(1, t, 8, 0), at(1, t, 8, 15)) << "columns run left to right";
-    EXPECT_FLOAT_EQ(at(1, t, 8, 7), at(1, t, 9, 7)) << "rows are equal in this picture";
+    EXPECT_EQ(at(1, t, 8, 7), at(1, t, 9, 7)) << "rows are equal in this picture";
   }
+}
+
+TEST(Normalise, takes_every_colour_by_its_own_mean_and_deviation) {
+  const std::vector<uint8_t> clips{0, 255, 51, 102, 200, 7};  // two pixels of each colour
+  std::vector<float> out(6);
+  normalise(clips, 2, out);
+  EXPECT_FLOAT_EQ(out[1], (1.0f - 0.485f) / 0.229f);
+  EXPECT_FLOAT_EQ(out[2], (0.2f - 0.456f) / 0.224f);
+  EXPECT_FLOAT_EQ(out[4], (200.0f / 255.0f - 0.406f) / 0.225f);
 }
 
 TEST_F(LoadClips, gives_all_samples_of_a_video_the_same_crop) {
@@ -193,7 +202,7 @@ TEST_F(LoadClips, gives_all_samples_of_a_video_the_same_crop) {
   const auto out = load(config);
   const auto plane = [&](int sample, int c) {
     const auto from = out.begin() + (sample * 3 + c) * 2 * 256;
-    return std::vector<float>(from, from + 512);
+    return std::vector<uint8_t>(from, from + 512);
   };
   EXPECT_EQ(plane(0, 1), plane(1, 1)) << "green depends on the crop alone";
   EXPECT_EQ(plane(0, 1), plane(2, 1));

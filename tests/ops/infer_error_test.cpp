@@ -192,6 +192,10 @@ const Mistake kTokens[] = {
 };
 
 const Mistake kSources[] = {
+    {"x", &op_normalise_pixels, {u8({2, 4, 8})}, {},
+     "normalise_pixels: x must be u8[Bx3x...]; got u8[2x4x8]"},
+    {"dtype", &op_normalise_pixels, {u8({2, 3, 8})}, {{"dtype", DType::i32}},
+     "normalise_pixels: dtype must be a float; got i32"},
     {"dtype", &op_position_table, {}, {{"rows", 2}, {"dim", 4}, {"dtype", DType::i32}},
      "position_table: dtype must be a float; got i32"},
     {"seed", &op_random_uniform, {i32({}), i64({})}, {{"site", 0}},
