@@ -1,0 +1,155 @@
+#include "backends/cuda/emulator/warp.h"
+
+#include <array>
+#include <bit>
+
+#include "backends/cuda/emulator/fibers.h"
+
+namespace grimace::cuda::emulator {
+namespace {
+
+constexpr int kLanes = 32;
+constexpr int kWarps = 32;
+
+struct Gathering {
+  const Meeting* meeting = nullptr;
+  unsigned mask = 0;
+  unsigned here = 0;  // lanes that came; 0: nobody, the slot is free
+  std::array<void*, kLanes> lanes{};
+};
+// By warp and by the lowest lane of the mask: groups of one warp that share no lane meet
+// independently.
+std::array<std::array<Gathering, kLanes>, kWarps> gatherings;
+
+std::string hex(unsigned v) {
+  std::ostringstream out;
+  out << "0x" << std::hex << v;
+  return out.str();
+}
+
+template <typename F>
+void for_lanes(unsigned mask, F&& f) {
+  for (; mask != 0; mask &= mask - 1) f(std::countr_zero(mask));
+}
+
+// Texts are made only where something is wrong: lanes meet often.
+void check_mask(const Meeting& meeting, unsigned mask, int thread) {
+  const int lane = thread % kLanes;
+  if (((mask >> lane) & 1u) == 0) [[unlikely]]
+    throw Misuse(cat(meeting.name, " with mask ", hex(mask), " is called by ", thread_text(thread),
+                     ", lane ", lane, ", which is not in the mask"));
+  const int last = thread - lane + kLanes - std::countl_zero(mask) - 1;
+  if (last >= threads_in_block()) [[unlikely]]
+    throw Misuse(cat(meeting.name, " with mask ", hex(mask), " waits for thread ", last,
+                     " of a block of ", threads_in_block(), " threads"));
+}
+
+void check_same(const Meeting& meeting, unsigned mask, const Gathering& g, int thread) {
+  if (g.meeting == &meeting && g.mask == mask) [[likely]]
+    return;
+  throw Misuse(cat("lanes of one warp do not meet: ", thread_text(thread), " is at ", meeting.name,
+                   " with mask ", hex(mask), ", while lane ", std::countr_zero(g.here),
+                   " waits at ", g.meeting->name, " with mask ", hex(g.mask)));
+}
+
+}  // namespace
+
+void meet(const Meeting& meeting, unsigned mask, void* mine) {
+  const int thread = running_thread();
+  check_mask(meeting, mask, thread);
+  const int lane = thread % kLanes;
+  Gathering& g =
+      gatherings[static_cast<size_t>(thread / kLanes)][static_cast<size_t>(std::countr_zero(mask))];
+  if (g.here == 0) {
+    g.meeting = &meeting;
+    g.mask = mask;
+  }
+  check_same(meeting, mask, g, thread);
+  g.here |= 1u << lane;
+  g.lanes[static_cast<size_t>(lane)] = mine;
+  if (g.here != mask) return wait(meeting.name, mask);
+  g.here = 0;
+  meeting.complete(mask, g.lanes.data());
+  for_lanes(mask & ~(1u << lane), [&](int other) { wake(thread - lane + other); });
+}
+
+void forget_meetings() {
+  for (auto& warp : gatherings)
+    for (Gathering& g : warp) g.here = 0;
+}
+
+// ---- Shuffles and votes --------------------------------------------------------------------
+namespace {
+
+struct ShuffledLane {
+  uint32_t value;
+  int from;  // the lane whose value this one gets
+  uint32_t result;
+};
+
+void complete_shuffle(unsigned mask, void* const* lanes) {
+  for_lanes(mask, [&](int lane) {
+    auto* mine = static_cast<ShuffledLane*>(lanes[lane]);
+    if (((mask >> mine->from) & 1u) == 0) [[unlikely]]
+      throw Misuse(cat("a shuffle with mask ", hex(mask), " reads for lane ", lane, " from lane ",
+                       mine->from, ", which is not in the mask"));
+    mine->result = static_cast<ShuffledLane*>(lanes[mine->from])->value;
+  });
+}
+
+constexpr Meeting kShuffles[] = {{"__shfl_sync", complete_shuffle},
+                                 {"__shfl_xor_sync", complete_shuffle},
+                                 {"__shfl_down_sync", complete_shuffle},
+                                 {"__shfl_up_sync", complete_shuffle}};
+
+// Lanes are in groups of `width`; one that would read beyond its group reads itself.
+int source_lane(Shuffle how, int lane, int operand, int width) {
+  const int first = lane / width * width;
+  if (how == Shuffle::to) return first + (operand & (width - 1));
+  const int from = how == Shuffle::across ? lane ^ operand
+                   : how == Shuffle::down ? lane + operand
+                                          : lane - operand;
+  if (how == Shuffle::across) return from < first + width ? from : lane;
+  return from >= first && from < first + width ? from : lane;
+}
+
+struct Voter {
+  bool vote;
+  unsigned result;
+};
+
+constexpr Meeting kBallot = {
+    "__ballot_sync", [](unsigned mask, void* const* lanes) {
+      unsigned votes = 0;
+      for_lanes(mask, [&](int lane) {
+        votes |= unsigned{static_cast<Voter*>(lanes[lane])->vote} << lane;
+      });
+      for_lanes(mask, [&](int lane) { static_cast<Voter*>(lanes[lane])->result = votes; });
+    }};
+constexpr Meeting kSyncWarp = {"__syncwarp", [](unsigned, void* const*) {}};
+
+}  // namespace
+
+uint32_t shuffle(Shuffle how, unsigned mask, uint32_t value, int operand, int width) {
+  if (width <= 0 || width > kLanes || (width & (width - 1)) != 0) [[unlikely]]
+    throw Misuse(cat("the width of a shuffle is a power of two up to 32; got ", width));
+  const int from = source_lane(how, running_thread() % kLanes, operand, width);
+  if (from < 0 || from >= kLanes) [[unlikely]]
+    throw Misuse(cat("a shuffle reads from lane ", from));
+  ShuffledLane mine{value, from, 0};
+  meet(kShuffles[static_cast<size_t>(how)], mask, &mine);
+  return mine.result;
+}
+
+unsigned ballot(unsigned mask, bool vote) {
+  Voter mine{vote, 0};
+  meet(kBallot, mask, &mine);
+  return mine.result;
+}
+
+}  // namespace grimace::cuda::emulator
+
+void __syncwarp(unsigned mask) {
+  using namespace grimace::cuda::emulator;
+  meet(kSyncWarp, mask, nullptr);
+}
