@@ -16,7 +16,7 @@ struct DeviceReport {
   int ordinal = 0;
   Properties properties = {};
   int64_t free_bytes = 0;
-  std::string problem;  // why this build cannot use it; empty: it can
+  std::string problem = {};  // why this build cannot use it; empty: it can
 };
 struct DevicesReport {
   std::string driver;   // "13.0", the newest CUDA it serves; empty without a driver
