@@ -1,5 +1,6 @@
 #include "models/masked_autoencoder.h"
 
+#include "ir/op_def.h"
 #include "models/lgi.h"
 #include "models/parameters.h"
 

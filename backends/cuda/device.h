@@ -19,9 +19,9 @@ struct DeviceReport {
   std::string problem = {};  // why this build cannot use it; empty: it can
 };
 struct DevicesReport {
-  std::string driver;   // "13.0", the newest CUDA it serves; empty without a driver
-  std::string runtime;  // "13.0", of this build
-  std::string problem;  // why there is no device; empty where there is one
+  std::string driver = {};   // "13.0", the newest CUDA it serves; empty without a driver
+  std::string runtime = {};  // "13.0", of this build
+  std::string problem = {};  // why there is no device; empty where there is one
   std::vector<DeviceReport> devices = {};
 };
 DevicesReport find_devices();

@@ -2,6 +2,7 @@
 // plans/. GRIMACE_WRITE_PLANS=1 writes them anew, for the difference to be read.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -54,6 +55,7 @@ INSTANTIATE_TEST_SUITE_P(, CudaPlan,
 
 TEST_P(CudaPlan, is_as_written) {
   const auto graph = cuda::make_cuda_backend()->lower(*graph_of(GetParam()), GetParam().precision);
+  fit_memory(*graph, 0);
   const MemoryPlan plan = plan_memory(*graph);
   const cuda::Context context;
   const cuda::Lowering lowering = cuda::lower_kernels(*graph, plan, nullptr, context);

@@ -8,6 +8,7 @@
 
 #include "backends/cuda/cuda_backend.h"
 #include "ir/builder.h"
+#include "ir/op_def.h"
 #include "tools/random_step.h"
 #include "tools/recipe_model.h"
 
@@ -127,7 +128,9 @@ TEST_F(CudaStep, gives_its_results_while_the_next_one_runs) {
   for (size_t i = 0; i < wanted.size(); ++i) {
     step->write("lr", {{DType::f64, {}}, &learning_rate});
     step->run();
-    if (before) EXPECT_EQ(before(), wanted[i - 1]);
+    if (before) {
+      EXPECT_EQ(before(), wanted[i - 1]);
+    }
     before = step->read_later("loss");
   }
   EXPECT_EQ(before(), wanted.back());
@@ -156,7 +159,9 @@ TEST_F(CudaStep, new_inputs_reach_the_run_they_were_written_for) {
     run->write("x", values.view());
     if (i % 2 == 1) run->write("x", values.view());  // twice: the second counts
     run->run();
-    if (before) EXPECT_EQ(before(), 1000.0 * (i - 1));
+    if (before) {
+      EXPECT_EQ(before(), 1000.0 * (i - 1));
+    }
     before = run->read_later("sum");
   }
   EXPECT_EQ(before(), 5000.0);
@@ -179,7 +184,7 @@ TEST_F(CudaStep, refuses_what_it_cannot_do) {
   Graph graph("nothing");
   Builder b(graph);
   const Value x = b.input("x", {DType::f32, {4}});
-  b.output("y", -x);
+  b.output("y", b.emit(op_neg, {x}));
   const auto refusal = [&](const CompileOptions& options) -> std::string {
     try {
       backend_->compile(graph, options);
@@ -198,7 +203,7 @@ TEST_F(CudaStep, a_plan_too_large_says_what_would_fit) {
   Graph graph("large");
   Builder b(graph);
   const Value x = b.input("x", {DType::f32, {int64_t{1} << 20, int64_t{1} << 20}});
-  b.output("y", -x);
+  b.output("y", b.emit(op_neg, {x}));
   try {
     backend_->compile(graph, {});
     FAIL() << "4 TiB were found";
