@@ -8,6 +8,7 @@
 #include "ir/builder.h"
 #include "ir/op_def.h"
 #include "ir/philox.h"
+#include "tools/random_step.h"
 
 namespace grimace {
 namespace {
@@ -55,13 +56,9 @@ bool on_gpu(const Backend& backend) {
   return backend.name() == "cuda";
 }
 
-// The same million numbers again and again: drawing as many as a GPU needs would take seconds.
 Tensor random_numbers(const Shape& shape, PhiloxStream& random) {
-  constexpr size_t kDistinct = size_t{1} << 20;
   Tensor numbers(DType::f32, shape);
-  const auto values = numbers.as<float>();
-  for (size_t i = 0; i < values.size(); ++i)
-    values[i] = i < kDistinct ? static_cast<float>(random.normal()) : values[i - kDistinct];
+  draw_repeating<float>(numbers.as<float>(), [&] { return static_cast<float>(random.normal()); });
   return numbers;
 }
 

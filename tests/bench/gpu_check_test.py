@@ -39,7 +39,7 @@ TESTS = """
         printf 'Bad/Suite.\\n  x/0  # GetParam() = 1\\nCrash.\\n  y\\nCudaGolden.\\n  z\\n' ;;
       *Good.*) echo '[  PASSED  ] 3 tests.' ;;
       *Bad/Suite.*) printf '[  PASSED  ] 1 test.\\n[  FAILED  ] 2 tests, listed below:\\n'; exit 1 ;;
-      *Crash.*) if [ -n "$HANG" ]; then sleep 1000; fi; kill -SEGV $$ ;;
+      *Crash.*) if [ -n "$HANG" ]; then echo $$ > "$SEEN"; sleep 1000; fi; kill -SEGV $$ ;;
       *) echo "asked for $1"; exit 3 ;;
     esac
 """
@@ -60,12 +60,17 @@ class GpuCheckTest(unittest.TestCase):
         for name in ("vit_finetune_tiny", "targets_tiny", "other"):
             (golden / f"{name}.safetensors").touch()
         shutil.copy(ROOT / "scripts" / "gpu-check", self.bundle / "run")
-        self.write(self.bundle / "grimace", GRIMACE)
-        self.write(self.bundle / "test_cuda", TESTS)
+        self.pack(GRIMACE)
         self.path = self.dir / "bin"
         self.path.mkdir()
         self.write(self.path / "nvidia-smi", "echo Stand-in")
         self.write(self.path / "compute-sanitizer", SANITIZER)
+
+    def pack(self, grimace):
+        with tarfile.open(self.bundle / "programs.tar.gz", "w:gz") as programs:
+            for name, body in (("grimace", grimace), ("test_cuda", TESTS)):
+                self.write(self.dir / name, body)
+                programs.add(self.dir / name, name)
 
     def write(self, path, body):
         path.write_text("#!/usr/bin/env bash\n" + textwrap.dedent(body))
@@ -126,12 +131,12 @@ class GpuCheckTest(unittest.TestCase):
         )
         self.assertEqual(rows["tests"][0], "timeout")
         self.assertEqual(rows["verify"][0], "ok")
-        left = subprocess.run(["pgrep", "-f", str(self.bundle)], capture_output=True, text=True)
-        self.assertEqual(left.stdout, "")
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int((self.dir / "seen").read_text()), 0)
 
     def test_without_a_gpu(self):
         self.write(self.path / "nvidia-smi", "exit 9")
-        self.write(self.bundle / "grimace", "echo 'GPU    no NVIDIA driver is installed'")
+        self.pack("echo 'GPU    no NVIDIA driver is installed'")
         done, _ = self.run_check()
         self.assertEqual(done.returncode, 2)
         self.assertIn("no NVIDIA driver", done.stderr)
