@@ -25,9 +25,15 @@ inline Tensor random_tensor(const TensorType& type, uint64_t seed) {
   return values.cast(type.dtype);
 }
 
+// Builders leave out what changes nothing, as a cast to the same type.
+inline const Node& last_node(const Graph& graph) {
+  internal_check(!graph.nodes().empty(), "a graph of one node has none");
+  return graph.nodes().back();
+}
+
 // The last node of a graph with its operands, of which any may be set before a run.
 struct OneNode {
-  explicit OneNode(Graph& graph) : node(graph.nodes().back()) {
+  explicit OneNode(Graph& graph) : node(last_node(graph)) {
     for (int i = 0; i < node.num_inputs(); ++i)
       inputs.push_back(random_tensor(node.in(i), static_cast<uint64_t>(i) + 1));
   }

@@ -4,6 +4,8 @@
 // bit. `serves_...` says which nodes of an op a family computes.
 #pragma once
 
+#include <span>
+
 #include "backends/cuda/context.h"
 
 namespace grimace::cuda {
@@ -49,6 +51,13 @@ GpuKernel make_pixels(const Node&, const Operands&, const Context&);
 // kernels/optimizer.cu: global_norm, adamw.
 bool serves_optimizer(const Node&);
 GpuKernel make_optimizer(const Node&, const Operands&, const Context&);
+// The adamw nodes of a step in one kernel, a launch for every 48 of them. They must share lr,
+// weight_decay, scale, step, apply, betas and eps; and none may write what another one reads, which
+// the plan decides.
+bool same_adamw_group(const Node&, const Node&);
+bool independent_adamw(std::span<const Operands> operands);
+GpuKernel make_adamw_group(std::span<const Node* const> nodes, std::span<const Operands> operands,
+                           const Context&);
 
 // attention.cpp picks: cuDNN (sdpa.h), kernels/attention_mma.cu (tensor cores, bf16) or
 // kernels/attention.cu (any float type, any size).

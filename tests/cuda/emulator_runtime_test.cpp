@@ -92,6 +92,7 @@ class Capture : public ::testing::Test {
     emulator::launch(1, 4, 0, stream, [counter = counter_] { atomicAdd(counter, 1); });
   }
   int counted() const {
+    EXPECT_EQ(cudaStreamSynchronize(stream_), cudaSuccess);
     int value = 0;
     EXPECT_EQ(cudaMemcpy(&value, counter_, 4, cudaMemcpyDeviceToHost), cudaSuccess);
     return value;
@@ -156,6 +157,7 @@ TEST_F(Capture, goes_on_through_events_and_has_to_be_joined) {
   EXPECT_EQ(cudaStreamEndCapture(stream_, &graph_), cudaSuccess);
   EXPECT_EQ(cudaGraphDestroy(graph_), cudaSuccess);
   count_on(other);
+  EXPECT_EQ(cudaStreamSynchronize(other), cudaSuccess);
   EXPECT_EQ(counted(), 4) << "the capture ended for both";
 
   cudaStreamBeginCapture(stream_, cudaStreamCaptureModeGlobal);
@@ -166,6 +168,104 @@ TEST_F(Capture, goes_on_through_events_and_has_to_be_joined) {
   cudaEventDestroy(fork);
   cudaEventDestroy(join);
   cudaStreamDestroy(other);
+}
+
+// ---- Streams that nobody waits for do nothing yet --------------------------------------------
+class Streams : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    cudaStreamCreateWithFlags(&first_, cudaStreamNonBlocking);
+    cudaStreamCreateWithFlags(&second_, cudaStreamNonBlocking);
+    cudaEventCreate(&event_);
+    cudaMallocHost(&pinned_, sizeof(int));
+    device_ = device_ints(1);
+    *pinned_ = 0;
+  }
+  void TearDown() override {
+    cudaStreamDestroy(first_);
+    cudaStreamDestroy(second_);
+    cudaEventDestroy(event_);
+    cudaFreeHost(pinned_);
+    cudaFree(device_);
+  }
+  void set_on(cudaStream_t stream, int value) {
+    emulator::launch(1, 1, 0, stream, [=, to = device_] { *to = value; });
+  }
+  void read_on(cudaStream_t stream) {
+    EXPECT_EQ(cudaMemcpyAsync(pinned_, device_, 4, cudaMemcpyDeviceToHost, stream), cudaSuccess);
+  }
+
+  cudaStream_t first_ = nullptr, second_ = nullptr;
+  cudaEvent_t event_ = nullptr;
+  int* pinned_ = nullptr;
+  int* device_ = nullptr;
+};
+
+TEST_F(Streams, work_when_they_are_synchronised) {
+  set_on(first_, 1);
+  read_on(first_);
+  EXPECT_EQ(*pinned_, 0);
+  EXPECT_EQ(cudaStreamSynchronize(second_), cudaSuccess);
+  EXPECT_EQ(*pinned_, 0);
+  EXPECT_EQ(cudaStreamSynchronize(first_), cudaSuccess);
+  EXPECT_EQ(*pinned_, 1);
+  set_on(first_, 2);
+  read_on(first_);
+  EXPECT_EQ(cudaDeviceSynchronize(), cudaSuccess);
+  EXPECT_EQ(*pinned_, 2);
+}
+
+TEST_F(Streams, read_pinned_memory_late) {
+  *pinned_ = 5;
+  cudaMemcpyAsync(device_, pinned_, 4, cudaMemcpyHostToDevice, first_);
+  *pinned_ = 6;  // too early
+  cudaStreamSynchronize(first_);
+  EXPECT_EQ(*device_, 6);
+  int pageable = 7;
+  cudaMemcpyAsync(device_, &pageable, 4, cudaMemcpyHostToDevice, first_);
+  pageable = 8;
+  cudaStreamSynchronize(first_);
+  EXPECT_EQ(*device_, 7);
+}
+
+TEST_F(Streams, wait_for_events_up_to_where_they_were_recorded) {
+  set_on(first_, 1);
+  EXPECT_EQ(cudaEventRecord(event_, first_), cudaSuccess);
+  set_on(first_, 2);
+  EXPECT_EQ(cudaStreamWaitEvent(second_, event_, 0), cudaSuccess);
+  read_on(second_);
+  float milliseconds = 0;
+  EXPECT_EQ(cudaEventElapsedTime(&milliseconds, event_, event_), cudaErrorNotReady);
+  cudaGetLastError();
+  EXPECT_EQ(cudaStreamSynchronize(second_), cudaSuccess);
+  EXPECT_EQ(*pinned_, 1);
+  EXPECT_EQ(cudaEventElapsedTime(&milliseconds, event_, event_), cudaSuccess);
+  read_on(first_);
+  EXPECT_EQ(cudaEventRecord(event_, first_), cudaSuccess);
+  EXPECT_EQ(cudaEventSynchronize(event_), cudaSuccess);
+  EXPECT_EQ(*pinned_, 2);
+}
+
+TEST_F(Streams, do_nothing_more_after_a_failure) {
+  emulator::launch(1, 1, 0, first_, [] { throw RunError("a kernel's own"); });
+  set_on(first_, 1);
+  EXPECT_THROW(cudaStreamSynchronize(first_), RunError);
+  EXPECT_EQ(cudaStreamSynchronize(first_), cudaSuccess);
+  EXPECT_EQ(*device_, -1);
+}
+
+TEST_F(Streams, that_do_not_block_are_not_waited_for_by_the_default_stream) {
+  cudaStream_t blocking = nullptr;
+  cudaStreamCreate(&blocking);
+  cudaMemset(device_, 0, 4);
+  set_on(first_, 1);
+  int value = -1;
+  cudaMemcpy(&value, device_, 4, cudaMemcpyDeviceToHost);
+  EXPECT_EQ(value, 0);
+  set_on(blocking, 2);
+  cudaMemcpy(&value, device_, 4, cudaMemcpyDeviceToHost);
+  EXPECT_EQ(value, 2);
+  cudaStreamDestroy(blocking);
 }
 
 TEST(EmulatedDevice, has_the_numbers_of_a_gpu) {

@@ -20,7 +20,13 @@ class DeviceMemory {
     cuda::check_cuda(cudaMalloc(&whole_, bytes_ + kOffset), "cudaMalloc");
     poison();
   }
-  ~DeviceMemory() noexcept(false) { cuda::check_cuda(cudaFree(whole_), "cudaFree"); }
+  ~DeviceMemory() {
+    try {
+      cuda::check_cuda(cudaFree(whole_), "cudaFree");
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << e.what();
+    }
+  }
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
 

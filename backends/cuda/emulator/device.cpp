@@ -125,6 +125,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
 
 cudaError_t cudaDeviceSynchronize() {
   if (grimace::cuda::emulator::spoils_a_capture()) return report(cudaErrorStreamCaptureUnsupported);
+  grimace::cuda::emulator::finish_everything();
   const std::string damage = grimace::cuda::emulator::damaged_allocation();
   grimace::internal_check(damage.empty(), damage);
   return cudaSuccess;

@@ -17,7 +17,7 @@
 #define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
 // Blocks run one after another, so one copy serves them all. It is not poisoned between blocks;
-// dynamic shared memory is.
+// dynamic shared memory is. (alignas goes before it, where both compilers accept it.)
 #define __shared__ static
 
 struct uint3 {

@@ -80,6 +80,11 @@ bool are_at(const void* p, size_t bytes, Place place) {
   return a->place() == place && offset + bytes <= a->bytes();
 }
 
+bool is_pageable(const void* p) {
+  const std::lock_guard lock(mutex);
+  return allocation_with(p) == nullptr;
+}
+
 bool places_fit(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
   const Place from_place =
       kind == cudaMemcpyHostToDevice || kind == cudaMemcpyHostToHost ? Place::host : Place::device;
@@ -114,6 +119,7 @@ cudaError_t allocate(void** memory, size_t bytes, Place place) {
 cudaError_t release(void* memory, Place place) {
   if (memory == nullptr) return cudaSuccess;
   if (spoils_a_capture()) return cudaErrorStreamCaptureUnsupported;
+  finish_everything();
   const std::lock_guard lock(mutex);
   const auto found = allocations.find(static_cast<const std::byte*>(memory));
   if (found == allocations.end() || found->second.place() != place) return cudaErrorInvalidValue;
@@ -166,7 +172,13 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
                             cudaStream_t stream) {
   if (bytes == 0) return cudaSuccess;
   if (!places_fit(to, from, bytes, kind)) return report(cudaErrorInvalidValue);
-  return report(try_enqueue(stream, [=] { std::memmove(to, from, bytes); }));
+  const cudaError_t status = try_enqueue(stream, [=] { std::memmove(to, from, bytes); });
+  if (status != cudaSuccess) return report(status);
+  cudaStreamCaptureStatus capture{};
+  cudaStreamIsCapturing(stream, &capture);
+  if (capture == cudaStreamCaptureStatusNone && (is_pageable(to) || is_pageable(from)))
+    finish(stream);
+  return cudaSuccess;
 }
 cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind kind) {
   if (spoils_a_capture()) return report(cudaErrorStreamCaptureImplicit);

@@ -1,7 +1,8 @@
 // The part of the CUDA runtime API that this backend's host code uses, with CUDA's signatures and
-// numbers. Work is done when it is enqueued; under capture it is recorded, and a graph's launch
-// does it. So the order of one stream's work is proved, the absence of races between streams is
-// not.
+// numbers. Streams do their work as late as a device may: when somebody waits for it. So the host
+// code that forgets to wait, or reuses pinned memory too early, reads old numbers. The default
+// stream, and copies from or to memory that is not pinned, do theirs at once. Under capture work is
+// recorded; a graph's launch enqueues it.
 #pragma once
 
 #include <cstddef>
@@ -25,6 +26,7 @@ enum cudaError {
   cudaErrorStreamCaptureUnsupported = 900,
   cudaErrorStreamCaptureInvalidated = 901,
   cudaErrorStreamCaptureUnjoined = 904,
+  cudaErrorStreamCaptureIsolation = 905,
   cudaErrorStreamCaptureImplicit = 906,
 };
 using cudaError_t = cudaError;
@@ -34,7 +36,8 @@ using cudaGraph_t = grimace::cuda::emulator::Graph*;
 using cudaGraphExec_t = grimace::cuda::emulator::RunnableGraph*;
 
 namespace grimace::cuda::emulator {
-// Does the work now, or records it where the stream is being captured. RunError where CUDA refuses.
+// Puts work into a stream, or records it where the stream is being captured. RunError where CUDA
+// refuses.
 void enqueue(cudaStream_t stream, std::function<void()> work);
 }  // namespace grimace::cuda::emulator
 

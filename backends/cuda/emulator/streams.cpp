@@ -1,86 +1,79 @@
-// Streams, events, and the capture of their work as graphs. A capture goes on through events, as
-// CUDA's does: a stream that waits for an event recorded in it joins it.
-#include <chrono>
-#include <memory>
-#include <mutex>
-#include <thread>
+#include "backends/cuda/emulator/streams.h"
+
 #include <utility>
-#include <vector>
 
 #include "backends/cuda/emulator/errors.h"
 #include "ir/error.h"
 
 namespace grimace::cuda::emulator {
 
-using Work = std::function<void()>;
-using Clock = std::chrono::steady_clock;
+std::recursive_mutex stream_mutex;
 
-struct Graph {
-  std::vector<Work> work;
-};
-struct RunnableGraph {
-  std::shared_ptr<const std::vector<Work>> work;
-};
-
-struct Capture {
-  Stream* origin = nullptr;
-  cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
-  std::thread::id thread;
-  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
-  bool spoiled = false;
-  std::vector<Stream*> joined;  // other streams that take part
-};
-struct Stream {
-  std::shared_ptr<Capture> capture;
-  bool unjoined = false;  // it took part in a capture, and its origin did not wait for it
-};
 struct Event {
   bool timing = true;
   std::shared_ptr<Capture> capture;  // in which it was recorded
-  Stream* stream = nullptr;
-  Clock::time_point time{};
-  bool recorded = false;
+  Stream* stream = nullptr;          // of that capture
+  std::shared_ptr<Queue> queue;      // in which it was recorded otherwise; null: the default stream
+  uint64_t at = 0;                   // and up to where
+  std::shared_ptr<Clock::time_point> time;  // null: never recorded
 };
 
 namespace {
 
-std::recursive_mutex mutex;
-std::vector<std::shared_ptr<Capture>> captures;
-using Lock = std::lock_guard<std::recursive_mutex>;
+std::vector<std::shared_ptr<Queue>> queues;
 
-void leave_capture(Capture& capture) {
-  capture.origin->capture = nullptr;
-  for (Stream* stream : capture.joined) stream->capture = nullptr;
-  std::erase_if(captures, [&](const auto& c) { return c.get() == &capture; });
+void finish_queues(bool all) {
+  for (size_t i = 0; i < queues.size(); ++i)  // by number: work may make streams
+    if (const auto queue = queues[i]; all || queue->blocking) queue->run_until(queue->enqueued);
+}
+
+void finish_event(const Event& event) {
+  if (event.queue != nullptr) event.queue->run_until(event.at);
 }
 
 }  // namespace
 
-bool spoils_a_capture() {
-  const Lock lock(mutex);
-  bool any = false;
-  for (const auto& capture : captures) {
-    const bool mine = capture->thread == std::this_thread::get_id();
-    if (capture->mode == cudaStreamCaptureModeRelaxed ||
-        (capture->mode == cudaStreamCaptureModeThreadLocal && !mine))
-      continue;
-    capture->spoiled = any = true;
+// Nothing more is done after work that failed, as on a device.
+void Queue::run_until(uint64_t count) {
+  while (done < count) {
+    const Work work = std::move(waiting.front());
+    waiting.pop_front();
+    ++done;
+    try {
+      work();
+    } catch (...) {
+      waiting.clear();
+      done = enqueued;
+      throw;
+    }
   }
-  return any;
+}
+
+void finish_everything() {
+  const StreamLock lock(stream_mutex);
+  finish_queues(true);
+}
+void finish(cudaStream_t stream) {
+  const StreamLock lock(stream_mutex);
+  if (stream == nullptr)
+    finish_queues(false);
+  else
+    stream->queue->run_until(stream->queue->enqueued);
 }
 
 cudaError_t try_enqueue(cudaStream_t stream, Work work) {
-  {
-    const Lock lock(mutex);
-    if (stream == nullptr && spoils_a_capture()) return cudaErrorStreamCaptureImplicit;
-    if (stream != nullptr && stream->capture != nullptr) {
-      if (stream->capture->spoiled) return cudaErrorStreamCaptureInvalidated;
-      stream->capture->graph->work.push_back(std::move(work));
-      stream->unjoined = true;
-      return cudaSuccess;
-    }
+  const StreamLock lock(stream_mutex);
+  if (stream == nullptr) {
+    if (spoils_a_capture()) return cudaErrorStreamCaptureImplicit;
+    finish_queues(false);
+    work();
+  } else if (stream->capture == nullptr) {
+    stream->queue->push(std::move(work));
+  } else {
+    if (stream->capture->spoiled) return cudaErrorStreamCaptureInvalidated;
+    stream->capture->graph->work.push_back(std::move(work));
+    stream->unjoined = true;
   }
-  work();
   return cudaSuccess;
 }
 
@@ -95,74 +88,57 @@ void enqueue(cudaStream_t stream, Work work) {
 using namespace grimace::cuda::emulator;
 
 // ---- Streams -------------------------------------------------------------------------------
-cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  const StreamLock lock(stream_mutex);
   *stream = new Stream;
+  (*stream)->queue->blocking = (flags & cudaStreamNonBlocking) == 0;
+  queues.push_back((*stream)->queue);
   return cudaSuccess;
 }
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
-  return cudaStreamCreate(stream);
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  const Lock lock(mutex);
+  const StreamLock lock(stream_mutex);
   if (stream == nullptr) return report(cudaErrorInvalidResourceHandle);
   if (const auto capture = stream->capture) leave_capture(*capture);
-  delete stream;
+  const std::unique_ptr<Stream> owned(stream);
+  std::erase(queues, stream->queue);
+  finish(stream);
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  const Lock lock(mutex);
-  if (stream == nullptr)
-    return report(spoils_a_capture() ? cudaErrorStreamCaptureImplicit : cudaSuccess);
-  if (stream->capture == nullptr) return cudaSuccess;
-  stream->capture->spoiled = true;
-  return report(cudaErrorStreamCaptureUnsupported);
+  const StreamLock lock(stream_mutex);
+  if (stream == nullptr && spoils_a_capture()) return report(cudaErrorStreamCaptureImplicit);
+  if (stream != nullptr && stream->capture != nullptr) {
+    stream->capture->spoiled = true;
+    return report(cudaErrorStreamCaptureUnsupported);
+  }
+  finish(stream);
+  return cudaSuccess;
 }
+// What is asked for gets done: asking again and again comes to an end.
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   return cudaStreamSynchronize(stream);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  const Lock lock(mutex);
+  const StreamLock lock(stream_mutex);
   if (event == nullptr) return report(cudaErrorInvalidResourceHandle);
-  if (stream == nullptr || event->capture == nullptr) return cudaSuccess;
+  if (event->capture == nullptr) {
+    if (event->queue == nullptr) return cudaSuccess;
+    // A captured wait for uncaptured work is refused by CUDA.
+    if (stream != nullptr && stream->capture != nullptr)
+      return report(cudaErrorStreamCaptureIsolation);
+    return report(
+        try_enqueue(stream, [queue = event->queue, at = event->at] { queue->run_until(at); }));
+  }
+  if (stream == nullptr) return report(cudaErrorStreamCaptureImplicit);
   if (stream->capture == nullptr) {
     stream->capture = event->capture;
     stream->capture->joined.push_back(stream);
     stream->unjoined = true;
   }
   if (event->stream != nullptr) event->stream->unjoined = false;
-  return cudaSuccess;
-}
-
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
-  const Lock lock(mutex);
-  if (stream == nullptr || stream->capture != nullptr)
-    return report(cudaErrorStreamCaptureUnsupported);
-  stream->capture = std::make_shared<Capture>();
-  stream->capture->origin = stream;
-  stream->capture->mode = mode;
-  stream->capture->thread = std::this_thread::get_id();
-  captures.push_back(stream->capture);
-  return cudaSuccess;
-}
-cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  const Lock lock(mutex);
-  *graph = nullptr;
-  if (stream == nullptr || stream->capture == nullptr || stream->capture->origin != stream)
-    return report(cudaErrorInvalidValue);
-  const std::shared_ptr<Capture> capture = stream->capture;
-  bool unjoined = false;
-  for (const Stream* other : capture->joined) unjoined |= other->unjoined;
-  leave_capture(*capture);
-  if (capture->spoiled) return report(cudaErrorStreamCaptureInvalidated);
-  if (unjoined) return report(cudaErrorStreamCaptureUnjoined);
-  *graph = capture->graph.release();
-  return cudaSuccess;
-}
-cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
-  const Lock lock(mutex);
-  *status = stream == nullptr || stream->capture == nullptr ? cudaStreamCaptureStatusNone
-            : stream->capture->spoiled                      ? cudaStreamCaptureStatusInvalidated
-                                                            : cudaStreamCaptureStatusActive;
   return cudaSuccess;
 }
 
@@ -176,66 +152,43 @@ cudaError_t cudaEventCreate(cudaEvent_t* event) {
   return cudaEventCreateWithFlags(event, cudaEventDefault);
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  const StreamLock lock(stream_mutex);
   if (event == nullptr) return report(cudaErrorInvalidResourceHandle);
   delete event;
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  const Lock lock(mutex);
+  const StreamLock lock(stream_mutex);
   if (event == nullptr) return report(cudaErrorInvalidResourceHandle);
-  if (stream == nullptr && spoils_a_capture()) return report(cudaErrorStreamCaptureImplicit);
   event->capture = stream == nullptr ? nullptr : stream->capture;
   event->stream = stream;
-  event->recorded = true;
-  event->time = Clock::now();
-  return cudaSuccess;
+  if (event->capture != nullptr) return cudaSuccess;
+  event->time = std::make_shared<Clock::time_point>();
+  const cudaError_t status = try_enqueue(stream, [time = event->time] { *time = Clock::now(); });
+  event->queue = stream == nullptr ? nullptr : stream->queue;
+  event->at = stream == nullptr ? 0 : stream->queue->enqueued;
+  return report(status);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  const Lock lock(mutex);
+  const StreamLock lock(stream_mutex);
   if (event == nullptr) return report(cudaErrorInvalidResourceHandle);
-  if (event->capture == nullptr) return cudaSuccess;
-  event->capture->spoiled = true;
-  return report(cudaErrorStreamCaptureUnsupported);
+  if (event->capture != nullptr) {
+    event->capture->spoiled = true;
+    return report(cudaErrorStreamCaptureUnsupported);
+  }
+  finish_event(*event);
+  return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   return cudaEventSynchronize(event);
 }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  const Lock lock(mutex);
-  for (const cudaEvent_t event : {start, end})
-    if (event == nullptr || !event->timing || !event->recorded || event->capture != nullptr)
+  const StreamLock lock(stream_mutex);
+  for (const cudaEvent_t event : {start, end}) {
+    if (event == nullptr || !event->timing || event->time == nullptr || event->capture != nullptr)
       return report(cudaErrorInvalidResourceHandle);
-  *milliseconds = std::chrono::duration<float, std::milli>(end->time - start->time).count();
-  return cudaSuccess;
-}
-
-// ---- Graphs --------------------------------------------------------------------------------
-cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t* nodes, size_t* count) {
-  if (graph == nullptr || nodes != nullptr) return report(cudaErrorInvalidValue);
-  *count = graph->work.size();
-  return cudaSuccess;
-}
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* runnable, cudaGraph_t graph, unsigned long long) {
-  if (graph == nullptr) return report(cudaErrorInvalidValue);
-  *runnable = new RunnableGraph{std::make_shared<const std::vector<Work>>(graph->work)};
-  return cudaSuccess;
-}
-cudaError_t cudaGraphUpload(cudaGraphExec_t runnable, cudaStream_t) {
-  return report(runnable == nullptr ? cudaErrorInvalidValue : cudaSuccess);
-}
-cudaError_t cudaGraphLaunch(cudaGraphExec_t runnable, cudaStream_t stream) {
-  if (runnable == nullptr) return report(cudaErrorInvalidValue);
-  return report(try_enqueue(stream, [work = runnable->work] {
-    for (const Work& w : *work) w();
-  }));
-}
-cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
-  if (graph == nullptr) return report(cudaErrorInvalidValue);
-  delete graph;
-  return cudaSuccess;
-}
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t runnable) {
-  if (runnable == nullptr) return report(cudaErrorInvalidValue);
-  delete runnable;
+    if (event->queue != nullptr && event->queue->done < event->at) return report(cudaErrorNotReady);
+  }
+  *milliseconds = std::chrono::duration<float, std::milli>(*end->time - *start->time).count();
   return cudaSuccess;
 }

@@ -14,12 +14,16 @@ constexpr int kWarps = 32;
 struct Gathering {
   const Meeting* meeting = nullptr;
   unsigned mask = 0;
-  unsigned here = 0;  // lanes that came; 0: nobody, the slot is free
+  unsigned here = 0;  // lanes that came
   std::array<void*, kLanes> lanes{};
 };
-// By warp and by the lowest lane of the mask: groups of one warp that share no lane meet
-// independently.
-std::array<std::array<Gathering, kLanes>, kWarps> gatherings;
+// Groups of one warp with other masks meet independently; the lanes that some of them share only
+// come later.
+struct Warp {
+  std::array<Gathering, kLanes> gatherings;
+  unsigned open = 0;  // which of them wait for lanes
+};
+std::array<Warp, kWarps> warps;
 
 std::string hex(unsigned v) {
   std::ostringstream out;
@@ -52,30 +56,41 @@ void check_same(const Meeting& meeting, unsigned mask, const Gathering& g, int t
                    " waits at ", g.meeting->name, " with mask ", hex(g.mask)));
 }
 
+// The open one of this mask, or a free one.
+int gathering_with(const Warp& warp, unsigned mask) {
+  for (unsigned open = warp.open; open != 0; open &= open - 1) {
+    const int slot = std::countr_zero(open);
+    if (warp.gatherings[static_cast<size_t>(slot)].mask == mask) return slot;
+  }
+  return std::countr_one(warp.open);
+}
+
 }  // namespace
 
 void meet(const Meeting& meeting, unsigned mask, void* mine) {
   const int thread = running_thread();
   check_mask(meeting, mask, thread);
   const int lane = thread % kLanes;
-  Gathering& g =
-      gatherings[static_cast<size_t>(thread / kLanes)][static_cast<size_t>(std::countr_zero(mask))];
-  if (g.here == 0) {
+  Warp& warp = warps[static_cast<size_t>(thread / kLanes)];
+  const int slot = gathering_with(warp, mask);
+  Gathering& g = warp.gatherings[static_cast<size_t>(slot)];
+  if (((warp.open >> slot) & 1u) == 0) {
+    warp.open |= 1u << slot;
     g.meeting = &meeting;
     g.mask = mask;
+    g.here = 0;
   }
   check_same(meeting, mask, g, thread);
   g.here |= 1u << lane;
   g.lanes[static_cast<size_t>(lane)] = mine;
   if (g.here != mask) return wait(meeting.name, mask);
-  g.here = 0;
+  warp.open &= ~(1u << slot);
   meeting.complete(mask, g.lanes.data());
   for_lanes(mask & ~(1u << lane), [&](int other) { wake(thread - lane + other); });
 }
 
 void forget_meetings() {
-  for (auto& warp : gatherings)
-    for (Gathering& g : warp) g.here = 0;
+  for (Warp& warp : warps) warp.open = 0;
 }
 
 // ---- Shuffles and votes --------------------------------------------------------------------
