@@ -44,8 +44,9 @@ class Backend {
   // What `doctor` shows of the hardware and libraries behind it, line by line: what, and what of
   // it.
   virtual std::vector<std::pair<std::string, std::string>> describe() const { return {}; }
-  // The peaks of its device, where it has ways of its own to measure them. Takes a second.
-  virtual std::optional<Peaks> measure_peaks() const { return std::nullopt; }
+  // The peaks of its device, where it has ways of its own to measure them; those of f32 in tf32
+  // where that is asked for. Takes a second.
+  virtual std::optional<Peaks> measure_peaks(const CompileOptions&) const { return std::nullopt; }
   // A copy of the graph, rewritten for this backend and precision. Error when the precision is not
   // supported.
   virtual std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const = 0;

@@ -125,9 +125,10 @@ void define(int& argc, char** argv) {
   for (const std::string& name : backend_names()) {
     if (name == "reference") continue;
     const std::shared_ptr<Backend> backend = make_backend(name);
-    const Peaks peaks = measure_peaks(*backend, options.timing.threads, [&](const auto& work) {
-      return options.timing.seconds_of(work);
-    });
+    if (!backend->unavailable().empty()) continue;
+    const Peaks peaks =
+        measure_peaks(*backend, {.threads = options.timing.threads},
+                      [&](const auto& work) { return options.timing.seconds_of(work); });
     const Op probe({&op_neg, {InputSpec{{DType::f32, {1}}}}, {}, {}}, *backend,
                    options.timing.threads);
     benchmark::AddCustomContext(name, probe.backend_text());

@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 namespace grimace::testing {
 
 fs::path repository_dir() {
-  return GRIMACE_SOURCE_DIR;
+  const char* moved = std::getenv("GRIMACE_SOURCE_DIR");
+  return moved != nullptr ? moved : GRIMACE_SOURCE_DIR;
 }
 
 std::optional<fs::path> shared_dir() {

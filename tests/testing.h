@@ -8,6 +8,7 @@
 
 namespace grimace::testing {
 
+// GRIMACE_SOURCE_DIR in the environment names it where a test runs on another machine.
 std::filesystem::path repository_dir();
 // ../shared beside the checkout; nothing where it is absent (skip loudly then).
 std::optional<std::filesystem::path> shared_dir();

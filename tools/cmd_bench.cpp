@@ -191,13 +191,6 @@ void check_options(const Options& options) {
     ensure_writable_dir(std::filesystem::absolute(options.profile).parent_path());
 }
 
-double peak_flops(Backend& backend, const RunOn& on) {
-  const bool bf16 = on.precision == "bf16";
-  if (const auto peaks = backend.measure_peaks())
-    return bf16 ? peaks->bf16_flops : peaks->f32_flops;
-  return product_flops(backend, bf16 ? DType::bf16 : DType::f32, on.threads);
-}
-
 int run_step(const Options& options) {
   check_options(options);
   const Step step = build_step(options);
@@ -205,13 +198,14 @@ int run_step(const Options& options) {
   const std::vector<double> seconds = time_steps(*step.executable, options, &profile);
   ordered_json json = step_json(step, options, seconds, peak_resident_bytes());
   if (options.measure_peak) {
-    json["peak_gflops"] = peak_flops(*step.backend, options.on) * 1e-9;
+    const DType dtype = options.on.precision == "bf16" ? DType::bf16 : DType::f32;
+    json["peak_gflops"] = product_flops(*step.backend, dtype, options.on.options()) * 1e-9;
   }
   put(options.json ? json.dump() + "\n" : step_text(json));
   if (options.profile.empty()) return 0;
   write_trace(profile, options.profile);
   if (!options.json)
-    put("\n" + profile_report(profile, peaks_worth_measuring(*step.backend, options.on.threads)) +
+    put("\n" + profile_report(profile, peaks_worth_measuring(*step.backend, options.on.options())) +
         "\nwritten to " + options.profile + "; https://ui.perfetto.dev opens it\n");
   return 0;
 }
@@ -230,7 +224,7 @@ int run_ops(const Options& options) {
   const Step step = build_step(options);
   Profile profile(0, options.steps);
   time_steps(*step.executable, options, &profile);
-  const auto peaks = peaks_worth_measuring(*step.backend, options.on.threads);
+  const auto peaks = peaks_worth_measuring(*step.backend, options.on.options());
   const ProfileTable table = profile_table(profile, GroupBy::shapes, peaks);
   ordered_json json = subject_json(step, options);
   if (!options.json) {

@@ -8,6 +8,7 @@
 #include "ir/builder.h"
 #include "ir/op_def.h"
 #include "ir/philox.h"
+#include "tools/random_step.h"
 
 namespace grimace {
 namespace {
@@ -37,6 +38,12 @@ double copy_bytes(int threads, const Stopwatch& seconds_of) {
   return 2.0 * static_cast<double>(share * count) / seconds;
 }
 
+Tensor random_numbers(const Shape& shape, PhiloxStream& random) {
+  Tensor numbers(DType::f32, shape);
+  draw_repeating<float>(numbers.as<float>(), [&] { return static_cast<float>(random.normal()); });
+  return numbers;
+}
+
 }  // namespace
 
 double wall_seconds(const std::function<void()>& work) {
@@ -46,34 +53,34 @@ double wall_seconds(const std::function<void()>& work) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-double product_flops(Backend& backend, DType dtype, int threads, const Stopwatch& seconds_of) {
+double product_flops(Backend& backend, DType dtype, const CompileOptions& on,
+                     const Stopwatch& seconds_of) {
+  if (const auto peaks = backend.measure_peaks(on))
+    return dtype == DType::bf16 ? peaks->bf16_flops : peaks->f32_flops;
   Graph graph("product");
   Builder b(graph);
   const Value a = b.input("a", {dtype, {4096, 1024}});
   const Value w = b.input("b", {dtype, {1024, 4096}});
   const Value product = b.matmul(a, w);
   b.output("product", product);
-  const auto executable = backend.compile(graph, {.threads = threads});
+  const auto executable = backend.compile(graph, {.threads = on.threads});
   PhiloxStream random(0, stream_id("product"));
-  for (const Value& input : {a, w}) {
-    Tensor values(DType::f32, input.shape());
-    for (float& value : values.as<float>()) value = static_cast<float>(random.uniform());
-    executable->write(input.name(), values.view());
-  }
+  for (const Value& input : {a, w})
+    executable->write(input.name(), random_numbers(input.shape(), random).view());
   return static_cast<double>(flops_of(*product.producer())) /
          best_seconds(seconds_of, [&] { executable->run(); });
 }
 
-Peaks measure_peaks(Backend& backend, int threads, const Stopwatch& seconds_of) {
-  if (const auto peaks = backend.measure_peaks()) return *peaks;
-  return {.f32_flops = product_flops(backend, DType::f32, threads, seconds_of),
-          .bf16_flops = product_flops(backend, DType::bf16, threads, seconds_of),
-          .bytes = copy_bytes(threads, seconds_of)};
+Peaks measure_peaks(Backend& backend, const CompileOptions& on, const Stopwatch& seconds_of) {
+  if (const auto peaks = backend.measure_peaks(on)) return *peaks;
+  return {.f32_flops = product_flops(backend, DType::f32, on, seconds_of),
+          .bf16_flops = product_flops(backend, DType::bf16, on, seconds_of),
+          .bytes = copy_bytes(on.threads, seconds_of)};
 }
 
-std::optional<Peaks> peaks_worth_measuring(Backend& backend, int threads) {
+std::optional<Peaks> peaks_worth_measuring(Backend& backend, const CompileOptions& on) {
   if (backend.name() == "reference") return std::nullopt;
-  return measure_peaks(backend, threads);
+  return measure_peaks(backend, on);
 }
 
 Roofline roofline_of(const Node& node, const Peaks& peaks) {

@@ -12,14 +12,16 @@ namespace grimace {
 using Stopwatch = std::function<double(const std::function<void()>&)>;
 double wall_seconds(const std::function<void()>& work);
 
-// FLOP/s of a 4096x1024x4096 product in the element type, through the backend's own kernel: the
-// best of 15. Takes minutes on the reference backend. `threads` 0: all the process may use.
-double product_flops(Backend& backend, DType dtype, int threads,
+// FLOP/s of a large product in the element type, on random numbers: 4096x1024x4096 through the
+// backend's own kernel, the best of 15, or what a device measures of itself. Takes minutes on the
+// reference backend.
+double product_flops(Backend& backend, DType dtype, const CompileOptions& on,
                      const Stopwatch& seconds_of = wall_seconds);
 // Both products, and a copy of 256 MiB, by that many threads or on the device. Takes seconds.
-Peaks measure_peaks(Backend& backend, int threads, const Stopwatch& seconds_of = wall_seconds);
+Peaks measure_peaks(Backend& backend, const CompileOptions& on,
+                    const Stopwatch& seconds_of = wall_seconds);
 // Nothing for the reference backend, whose kernels are to be obvious and not fast.
-std::optional<Peaks> peaks_worth_measuring(Backend& backend, int threads);
+std::optional<Peaks> peaks_worth_measuring(Backend& backend, const CompileOptions& on);
 
 // What one execution of a node takes at least: by its operations, at the peak of bf16 when any
 // input is bf16, and by its bytes; the larger of the two binds.

@@ -14,9 +14,10 @@ Tensor random_video(const TensorType& type) {
   PhiloxStream random(0, stream_id("video"));
   Tensor video(type);
   if (type.dtype == DType::u8)
-    for (uint8_t& pixel : video.as<uint8_t>()) pixel = static_cast<uint8_t>(random.below(256));
+    draw_repeating<uint8_t>(video.as<uint8_t>(),
+                            [&] { return static_cast<uint8_t>(random.below(256)); });
   else
-    for (float& pixel : video.as<float>()) pixel = static_cast<float>(random.normal());
+    draw_repeating<float>(video.as<float>(), [&] { return static_cast<float>(random.normal()); });
   return video;
 }
 

@@ -91,7 +91,7 @@ class TrainingRun {
   // done.
   void profile_to(const std::string& file) {
     ensure_writable_dir(std::filesystem::absolute(file).parent_path());
-    const auto peaks = peaks_worth_measuring(*backend_, static_cast<int>(recipe_.run.threads));
+    const auto peaks = peaks_worth_measuring(*backend_, run_on(recipe_).options());
     profile_.emplace(kUnprofiledSteps, kProfiledSteps, [file, peaks](const Profile& profile) {
       write_trace(profile, file);
       std::istringstream report(profile_report(profile, peaks));

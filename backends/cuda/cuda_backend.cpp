@@ -49,9 +49,11 @@ class CudaBackend : public Backend {
     return rows;
   }
 
-  std::optional<Peaks> measure_peaks() const override {
+  std::optional<Peaks> measure_peaks(const CompileOptions& on) const override {
+    open_device(on.device);
     const DeviceRates rates = measure_device_rates();
-    return Peaks{.f32_flops = rates.f32_flops,
+    const bool tf32 = on.precision == Precision::tf32;
+    return Peaks{.f32_flops = tf32 ? rates.tf32_flops : rates.f32_flops,
                  .bf16_flops = rates.bf16_flops,
                  .bytes = rates.copy_bytes_per_second};
   }

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import safe_open
 
-from model import Classifier, Config, MaskedAutoencoder, make_target, token_order
+from model import MEAN, STD, Classifier, Config, MaskedAutoencoder, make_target, token_order
 
 LIMITS = {"output": 5e-6, "loss": 1e-6, "gradients": 1e-5}
 
@@ -44,35 +44,41 @@ def read_config(golden, sdpa):
     )
 
 
-def run_pretrain(model, golden):
-    video, mask = golden.get_tensor("input.video"), golden.get_tensor("input.mask").bool()
+def run_pretrain(model, get):
+    video, mask = get("input.video"), get("input.mask").bool()
     order, visible = token_order(mask), int((~mask[0]).sum())
-    target = make_target(video, order[:, visible:], model.encoder.config.patch)
+    colours = (MEAN.to(video.device), STD.to(video.device))
+    target = make_target(video, order[:, visible:], model.encoder.config.patch, *colours)
     pred = model(video, order, visible)
-    return pred, F.mse_loss(pred, target), golden.get_tensor("output.pred")
+    return pred, F.mse_loss(pred, target), get("output.pred")
 
 
-def run_finetune(model, golden):
-    logits = model(golden.get_tensor("input.video"))
-    loss = F.cross_entropy(logits, golden.get_tensor("input.labels").long())
-    return logits, loss, golden.get_tensor("output.logits")
+def run_finetune(model, get):
+    logits = model(get("input.video"))
+    loss = F.cross_entropy(logits, get("input.labels").long())
+    return logits, loss, get("output.logits")
 
 
-def errors(golden, sdpa, compiled):
+def errors(golden, sdpa, compiled, device):
     """Relative L2 error of each thing in LIMITS."""
     pretrain = golden.metadata()["kind"] == "pretrain"
     model = (MaskedAutoencoder if pretrain else Classifier)(read_config(golden, sdpa))
     stored = [name for name in golden.keys() if name.startswith("param.")]
-    model.load_state_dict({name[6:]: golden.get_tensor(name) for name in stored})
+
+    def get(name):
+        return golden.get_tensor(name).to(device)
+
+    model.load_state_dict({name[6:]: get(name) for name in stored})
+    model.to(device)
     if compiled:
         model.compile()
-    output, loss, expected_output = (run_pretrain if pretrain else run_finetune)(model, golden)
+    output, loss, expected_output = (run_pretrain if pretrain else run_finetune)(model, get)
     loss.backward()
     parameters = dict(model.named_parameters())
-    expected = [golden.get_tensor("grad." + name).flatten() for name in parameters]
+    expected = [get("grad." + name).flatten() for name in parameters]
     pairs = (
         (output, expected_output),
-        (loss, golden.get_tensor("loss").squeeze()),
+        (loss, get("loss").squeeze()),
         (torch.cat([p.grad.flatten() for p in parameters.values()]), torch.cat(expected)),
     )
     return [float((got - want).detach().norm() / want.norm()) for got, want in pairs]
@@ -82,6 +88,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("files", type=Path, nargs="+")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--device", default="cpu", help="as PyTorch names it: cuda:0")
     args = parser.parse_args()
     verdicts = []
     for path in args.files:
@@ -89,7 +96,7 @@ def main():
             if not is_measured(golden):
                 continue
             for sdpa in (False, True):
-                found = errors(golden, sdpa, args.compile)
+                found = errors(golden, sdpa, args.compile, args.device)
                 verdicts.append(all(e <= limit for e, limit in zip(found, LIMITS.values())))
                 text = "  ".join(f"{what} {e:.1e}" for what, e in zip(LIMITS, found))
                 verdict, attention = "ok " if verdicts[-1] else "OFF", "sdpa" if sdpa else "eager"

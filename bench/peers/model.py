@@ -74,7 +74,8 @@ def drop_path(branch, rate, training):
     if rate == 0.0 or not training:
         return branch
     shape = (branch.shape[0],) + (1,) * (branch.ndim - 1)
-    return branch * torch.empty(shape).bernoulli_(1 - rate).div_(1 - rate)
+    kept = torch.empty(shape, device=branch.device).bernoulli_(1 - rate)
+    return branch * kept.div_(1 - rate)
 
 
 def attend(q, k, v, sdpa):
@@ -313,12 +314,13 @@ def token_order(mask):
     return mask.int().argsort(dim=1, stable=True)
 
 
-def make_target(video, masked, patch):
+def make_target(video, masked, patch, mean=MEAN, std=STD):
     """Normalised pixels of each masked cube's first frame, and the second frame's difference to it.
 
-    video is normalised with MEAN and STD; masked[B][I] are raster indices. Spec 5.1, 5.2.
+    video is normalised with mean and std, which lie where it does; masked[B][I] are raster indices.
+    Spec 5.1, 5.2.
     """
-    pixels = video * STD.view(3, 1, 1, 1) + MEAN.view(3, 1, 1, 1)
+    pixels = video * std.view(3, 1, 1, 1) + mean.view(3, 1, 1, 1)
     cubes = cut_cubes(pixels, patch).movedim(2, -1).flatten(2, 4)  # [B][K][2*P*P][3]
     deviation = cubes.var(dim=2, unbiased=True, keepdim=True).sqrt() + 1e-6
     z = (cubes - cubes.mean(dim=2, keepdim=True)) / deviation

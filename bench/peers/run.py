@@ -1,38 +1,30 @@
 """One measurement of the peer in a process of its own; prints one JSON object on stdout.
 
   run.py --variant sdpa --work pretrain --model mae-dfer --precision bf16 --batch 8 --threads 2
+  run.py --variant compile-sdpa-graph --backend cuda --work pretrain --precision bf16 --batch 128
   run.py --variant openvino --work inference --onnx classifier.onnx --precision bf16 ...
   run.py --export classifier.onnx --model mae-dfer --batch 8
   run.py --peak --threads 2
 
---variant names how attention is written (`eager`: products and softmax), whether torch.compile runs
-it, and for inference whether the whole model is cast to bf16. --export writes the classifier with
-an input and its logits, against which the other runtimes check themselves before they are timed.
---peak measures products of large matrices, in GFLOP/s.
+--variant says how PyTorch runs the model (variant.py), or names another runtime. --export writes
+the classifier with an input and its logits, against which the other runtimes check themselves
+before they are timed. --peak measures products of large matrices, in GFLOP/s.
 """
 
 import argparse
 import json
+import math
 import os
-import re
-import time
-from pathlib import Path
 
 import numpy as np
 
-VARIANTS = (
-    *("eager", "sdpa", "compile", "compile-sdpa"),
-    *("eager-cast", "sdpa-cast", "compile-cast", "compile-sdpa-cast"),
-)
+from place import Cpu
+from variant import parse_variant
+
 RUNTIMES = ("onnxruntime", "openvino")
 # Relative L2 error allowed to another runtime's logits. PyTorch's own bf16 is off by 0.7 %, that
 # of OpenVINO by 7 %: wide enough to let it compete, and the error is in the rows.
 LOGIT_LIMITS = {"f32": 1e-3, "bf16": 1e-1}
-
-
-def peak_rss_mb():
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1024
 
 
 def make_config(args, **options):
@@ -43,25 +35,36 @@ def make_config(args, **options):
     return make(drop_path=drop_path, **options)
 
 
-def use_torch(threads):
+def use_torch(args, variant=None):
+    """Where PyTorch computes, with the threads it may use."""
     import torch
 
     torch.manual_seed(0)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(args.threads)
     torch.set_num_interop_threads(1)
-    return torch
+    if args.backend == "cuda":
+        from gpu import Gpu
+
+        place = Gpu(args.device)
+    else:
+        place = Cpu()
+    place.use(args.precision, variant)
+    return torch, place
 
 
 def torch_step(args):
-    torch = use_torch(args.threads)
+    """A step, the versions that it runs on, and where."""
+    variant = parse_variant(args.variant)
+    torch, place = use_torch(args, variant)
     import steps
 
-    config = make_config(args, sdpa="sdpa" in args.variant)
-    compiled = args.variant.startswith("compile")
-    options = {"cast": args.variant.endswith("cast")} if args.work == "inference" else {}
+    config = make_config(args, sdpa=variant.sdpa)
     make = getattr(steps, f"make_{args.work}")
-    step = make(config, args.batch, args.precision, compiled, **options)
-    return step, torch.__version__, None
+    step = make(config, args.batch, args.precision, variant, place.device)
+    version = f"torch {torch.__version__}"
+    if args.backend == "cuda":
+        version += f", CUDA {torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+    return step, version, place
 
 
 def onnxruntime_step(args, video):
@@ -71,7 +74,7 @@ def onnxruntime_step(args, video):
     options.intra_op_num_threads = args.threads
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(args.onnx, options, ["CPUExecutionProvider"])
-    return lambda: session.run(None, {"video": video})[0], onnxruntime.__version__
+    return lambda: session.run(None, {"video": video})[0], f"onnxruntime {onnxruntime.__version__}"
 
 
 def openvino_step(args, video):
@@ -84,7 +87,7 @@ def openvino_step(args, video):
     }
     compiled = openvino.Core().compile_model(f"{args.onnx}.xml", "CPU", settings)
     request = compiled.create_infer_request()
-    return lambda: request.infer({"video": video})[0], openvino.__version__
+    return lambda: request.infer({"video": video})[0], f"openvino {openvino.__version__}"
 
 
 def runtime_step(args):
@@ -100,7 +103,7 @@ def runtime_step(args):
 
 
 def export(args):
-    torch = use_torch(args.threads)
+    torch, _ = use_torch(args)
     from model import Classifier
     from steps import random_video
 
@@ -121,29 +124,35 @@ def export(args):
 
 
 def measure_peak(args):
-    """The best of 15 products of 4096x1024 and 1024x4096 matrices."""
-    torch = use_torch(args.threads)
+    """The best of 15 products of large random matrices in each precision."""
+    torch, place = use_torch(args)
+    rows, inner, columns = place.peak_shape
     peaks = {}
-    for name, dtype in (("f32", torch.float32), ("bf16", torch.bfloat16)):
-        a, b = torch.randn(4096, 1024, dtype=dtype), torch.randn(1024, 4096, dtype=dtype)
-        best = min(seconds_of(lambda: a @ b) for _ in range(15))
-        peaks[name] = 2 * 4096 * 1024 * 4096 / best / 1e9
+    for precision in place.precisions:
+        place.use(precision, None)
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        a = torch.randn(rows, inner, dtype=dtype, device=place.device)
+        b = torch.randn(inner, columns, dtype=dtype, device=place.device)
+        seconds, _ = place.time_steps(lambda: a @ b, 3, 15)
+        peaks[precision] = 2 * rows * inner * columns / min(seconds) / 1e9
     return peaks
-
-
-def seconds_of(step):
-    start = time.perf_counter()
-    step()
-    return time.perf_counter() - start
 
 
 def measure(args):
     runtime = args.variant in RUNTIMES
-    step, version, logit_error = (runtime_step if runtime else torch_step)(args)
-    started_mb = peak_rss_mb()
-    for _ in range(args.warmup):
-        step()
-    seconds = [seconds_of(step) for _ in range(args.steps)]
+    logit_error = None
+    if runtime:
+        place = Cpu()
+        step, version, logit_error = runtime_step(args)
+    else:
+        step, version, place = torch_step(args)
+    started_mb = place.started()
+    seconds, wall_seconds = place.time_steps(step, args.warmup, args.steps)
+    memory = place.memory()
+    if not runtime and args.work != "inference":  # a broken step would seem fast
+        loss, norm = (float(number) for number in step())
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise SystemExit(f"loss {loss} and gradient norm {norm} are not finite")
     return {
         "work": args.work,
         "model": args.model,
@@ -151,23 +160,43 @@ def measure(args):
         "batch": args.batch,
         "threads": args.threads,
         "variant": args.variant,
-        "version": f"{args.variant if runtime else 'torch'} {version}",
+        "version": version,
         "logit_error": logit_error,
         "seconds": seconds,
+        "wall_seconds": wall_seconds / args.steps,
         "clips_per_s": args.batch / float(np.median(seconds)),
-        "peak_mb": peak_rss_mb(),
         "started_mb": started_mb,
+        **memory,
     }
+
+
+def check_arguments(parser, args):
+    if args.export or args.peak:
+        return
+    if args.variant is None:
+        parser.error("--variant, --export or --peak is needed")
+    if args.variant in RUNTIMES:
+        return
+    try:
+        variant = parse_variant(args.variant)
+    except ValueError as error:
+        parser.error(str(error))
+    if args.backend == "cpu" and variant.needs_gpu:
+        parser.error(f"{args.variant} needs --backend cuda")
+    if variant.has("cast") and args.work != "inference":
+        parser.error(f"{args.variant} is for inference: training keeps f32 weights")
 
 
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--variant", choices=VARIANTS + RUNTIMES)
+    parser.add_argument("--variant", metavar="WORDS", help="see variant.py; or a runtime's name")
     parser.add_argument("--work", choices=("pretrain", "finetune", "inference"))
     parser.add_argument("--model", choices=("mae-dfer", "videomae"), default="mae-dfer")
-    parser.add_argument("--precision", choices=("f32", "bf16"), default="f32")
+    parser.add_argument("--backend", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--device", type=int, default=0, help="which GPU")
+    parser.add_argument("--precision", choices=("f32", "tf32", "bf16"), default="f32")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--steps", type=int, default=5)
@@ -176,6 +205,7 @@ def main():
     parser.add_argument("--export")
     parser.add_argument("--peak", action="store_true")
     args = parser.parse_args()
+    check_arguments(parser, args)
     work = export if args.export else measure_peak if args.peak else measure
     print(json.dumps(work(args)))
 
