@@ -55,7 +55,7 @@ GpuKernel make_optimizer(const Node&, const Operands&, const Context&);
 // weight_decay, scale, step, apply, betas and eps; and none may write what another one reads, which
 // the plan decides.
 bool same_adamw_group(const Node&, const Node&);
-bool independent_adamw(std::span<const Operands> operands);
+bool independent_adamw(const Operands& a, const Operands& b);
 GpuKernel make_adamw_group(std::span<const Node* const> nodes, std::span<const Operands> operands,
                            const Context&);
 

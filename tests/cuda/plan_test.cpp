@@ -65,7 +65,10 @@ TEST_P(CudaPlan, is_as_written) {
 #ifdef GRIMACE_CUDA_EMULATED
   const std::string text = plan_text(lowering, plan, context);
   const auto path = testing::repository_dir() / "tests/cuda/plans" / (GetParam().name() + ".txt");
-  if (std::getenv("GRIMACE_WRITE_PLANS") != nullptr) std::ofstream(path) << text;
+  if (std::getenv("GRIMACE_WRITE_PLANS") != nullptr) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
   std::ostringstream wanted;
   wanted << std::ifstream(path).rdbuf();
   EXPECT_EQ(text, wanted.str());

@@ -280,23 +280,19 @@ bool same_adamw_group(const Node& a, const Node& b) {
          a.real("eps") == b.real("eps");
 }
 
-bool independent_adamw(std::span<const Operands> operands) {
-  struct Range {
-    const std::byte *begin, *end;
+bool independent_adamw(const Operands& a, const Operands& b) {
+  const auto overlap = [](const View& written, const ConstView& read) {
+    const auto* w = static_cast<const std::byte*>(written.data);
+    const auto* r = static_cast<const std::byte*>(read.data);
+    return w < r + read.type.bytes() && r < w + written.type.bytes();
   };
-  const auto range = [](const TensorType& type, const void* data) {
-    const auto* begin = static_cast<const std::byte*>(data);
-    return Range{begin, begin + type.bytes()};
+  const auto writes_into = [&](const Operands& writer, const Operands& reader) {
+    return std::ranges::any_of(writer.out, [&](const View& out) {
+      return std::any_of(reader.in.begin(), reader.in.begin() + 4,
+                         [&](const ConstView& in) { return overlap(out, in); });
+    });
   };
-  for (const Operands& writer : operands)
-    for (const View& out : writer.out)
-      for (const Operands& reader : operands)
-        for (size_t i = 0; i < 4 && &reader != &writer; ++i) {
-          const Range written = range(out.type, out.data);
-          const Range read = range(reader.in[i].type, reader.in[i].data);
-          if (written.begin < read.end && read.begin < written.end) return false;
-        }
-  return true;
+  return !writes_into(a, b) && !writes_into(b, a);
 }
 
 GpuKernel make_adamw_group(std::span<const Node* const> nodes, std::span<const Operands> operands,
