@@ -94,9 +94,9 @@ TEST(GpuAdamwGroup, GivesWhatEachNodeGivesAlone) {
 TEST(GpuAdamwGroup, IsIndependentUnlessOneWritesWhatAnotherReads) {
   const Group group;
   std::vector<Operands> operands = group.operands();
-  EXPECT_TRUE(cuda::independent_adamw(operands[0], operands[1]));
+  EXPECT_TRUE(cuda::independent_adamw(operands[3], operands[7]));
   operands[3].out[1].data = const_cast<void*>(operands[7].in[3].data);  // over a gradient
-  EXPECT_FALSE(cuda::independent_adamw(operands[0], operands[1]));
+  EXPECT_FALSE(cuda::independent_adamw(operands[3], operands[7]));
 }
 
 TEST(GpuAdamwGroup, IsOfNodesThatShareTheStep) {
