@@ -32,10 +32,12 @@ __global__ void __launch_bounds__(kBlock) layer_norm_rows(LayerNorm<T, Y> a) {
   weight.load(a.weight, cols, lane);
   bias.load(a.bias, cols, lane);
   const int64_t step = int64_t{gridDim.x} * (kBlock / kWarp);
-  int64_t row = int64_t{blockIdx.x} * (kBlock / kWarp) + threadIdx.x / kWarp;
-  for (; row < a.rows; row += step) {
+  // By blocks, so that the compiler sees that warps stay whole.
+  for (int64_t first = int64_t{blockIdx.x} * (kBlock / kWarp); first < a.rows; first += step) {
+    const int64_t row = first + threadIdx.x / kWarp;
+    const bool mine = row < a.rows;
     Units<kUnits> x;
-    x.load(a.x + row * cols, cols, lane);
+    x.load(a.x + row * cols, mine ? cols : 0, lane);
     float sum = 0.0f;
     for (int u = 0; u < kUnits; ++u)
       for (int i = 0; i < 4; ++i) sum += x.v[u][i];
@@ -49,8 +51,8 @@ __global__ void __launch_bounds__(kBlock) layer_norm_rows(LayerNorm<T, Y> a) {
     const float rstd = 1.0f / sqrtf(warp_sum(squares) * share + a.eps);
     for (int u = 0; u < kUnits; ++u)
       for (int i = 0; i < 4; ++i) x.v[u][i] = x.v[u][i] * rstd * weight.v[u][i] + bias.v[u][i];
-    x.store(a.y + row * cols, cols, lane);
-    if (lane == 0) {
+    x.store(a.y + row * cols, mine ? cols : 0, lane);
+    if (mine && lane == 0) {
       a.mean[row] = from_float<T>(mean);
       a.rstd[row] = from_float<T>(rstd);
     }

@@ -27,18 +27,19 @@ struct LayerNormGrad {
   int64_t rows, cols;
 };
 
-// What one row adds to dweight and dbias, and its dx.
+// What one row, if there is such, adds to dweight and dbias, and its dx.
 template <typename D, int kUnits>
 __device__ __forceinline__ void grad_row(const LayerNormGrad<D>& a, int64_t row, int lane,
                                          const Units<kUnits>& weight, Units<kUnits>& dweight,
                                          Units<kUnits>& dbias) {
-  const auto cols = static_cast<int>(a.cols);
-  const float share = 1.0f / static_cast<float>(cols);
+  const bool mine = row < a.rows;
+  const int cols = mine ? static_cast<int>(a.cols) : 0;
+  const float share = 1.0f / static_cast<float>(a.cols);
   Units<kUnits> dy, x;
-  dy.load(a.dy + row * cols, cols, lane);
-  x.load(a.x + row * cols, cols, lane);
-  const float mean = a.mean[row];
-  const float rstd = a.rstd[row];
+  dy.load(a.dy + row * a.cols, cols, lane);
+  x.load(a.x + row * a.cols, cols, lane);
+  const float mean = mine ? a.mean[row] : 0.0f;
+  const float rstd = mine ? a.rstd[row] : 0.0f;
   float sum_g = 0.0f;
   float sum_gx = 0.0f;
   for (int u = 0; u < kUnits; ++u)
@@ -56,11 +57,11 @@ __device__ __forceinline__ void grad_row(const LayerNormGrad<D>& a, int64_t row,
   for (int u = 0; u < kUnits; ++u)
     for (int i = 0; i < kUnit; ++i) dy.v[u][i] = rstd * (dy.v[u][i] - mean_g - x.v[u][i] * mean_gx);
   if (a.residual != nullptr) {
-    x.load(a.residual + row * cols, cols, lane);
+    x.load(a.residual + row * a.cols, cols, lane);
     for (int u = 0; u < kUnits; ++u)
       for (int i = 0; i < kUnit; ++i) dy.v[u][i] += x.v[u][i];
   }
-  dy.store(a.dx + row * cols, cols, lane);
+  dy.store(a.dx + row * a.cols, cols, lane);
 }
 
 template <typename D, int kUnits>
@@ -72,9 +73,10 @@ __global__ void __launch_bounds__(kThreads) grad_rows(LayerNormGrad<D> a, float*
   weight.load(a.weight, cols, lane);
   Units<kUnits> dweight = {};
   Units<kUnits> dbias = {};
-  for (int64_t row = int64_t{blockIdx.x} * kWarps + warp; row < a.rows;
-       row += int64_t{gridDim.x} * kWarps)
-    grad_row<D, kUnits>(a, row, lane, weight, dweight, dbias);
+  // By blocks, so that the compiler sees that warps stay whole.
+  for (int64_t first = int64_t{blockIdx.x} * kWarps; first < a.rows;
+       first += int64_t{gridDim.x} * kWarps)
+    grad_row<D, kUnits>(a, first + warp, lane, weight, dweight, dbias);
 
   float* sums = dynamic_shared<float>();  // [warps, 2, cols]
   dweight.store(sums + warp * 2 * cols, cols, lane);
@@ -142,9 +144,7 @@ __global__ void __launch_bounds__(kBlock)
       int64_t{blockIdx.x} * kFinishWidth + static_cast<int>(threadIdx.x) % kFinishWidth;
   const int64_t first = threadIdx.x / kFinishWidth;
   float sum[1] = {};
-  if (column < 2 * cols)
-    add_strided<1>(shares + first * 2 * cols + column, steps(first, count, kSlots),
-                   kSlots * 2 * cols, sum);
+  if (column < 2 * cols) add_strided<1>(shares + column, first, count, kSlots, 2 * cols, sum);
   sum_columns<1>(sum, kFinishWidth, shared);
   if (threadIdx.x >= kFinishWidth || column >= 2 * cols) return;
   if (column < cols)

@@ -23,7 +23,7 @@ constexpr int64_t kMostShared = 96 << 10;  // a bigger cube is expanded into its
 struct Cubes {
   const float* video;    // [B,3,time,height,width], in pixels
   const int32_t* index;  // [B,per_clip]; null: all cubes in order
-  int64_t per_clip, tokens;
+  int per_clip, tokens;
   int64_t time, height, width;
   int columns, rows;  // of cubes
   int tubelet, patch;
@@ -38,7 +38,7 @@ struct Cubes {
 
 // The token of the cube, or -1, reported, where its index is out of range.
 // `tell`: whether this thread does so.
-__device__ __forceinline__ int64_t token_of(const Cubes& a, int64_t cube, bool tell) {
+__device__ __forceinline__ int token_of(const Cubes& a, int cube, bool tell) {
   if (a.index == nullptr) return cube % a.per_clip;
   const int32_t token = a.index[cube];
   if (token >= 0 && token < a.tokens) return token;
@@ -46,7 +46,7 @@ __device__ __forceinline__ int64_t token_of(const Cubes& a, int64_t cube, bool t
   return -1;
 }
 
-__device__ __forceinline__ const float* corner_of(const Cubes& a, int64_t clip, int64_t token) {
+__device__ __forceinline__ const float* corner_of(const Cubes& a, int64_t clip, int token) {
   const int64_t t = token / (a.rows * a.columns) * a.tubelet;
   const int64_t r = token / a.columns % a.rows * a.patch;
   const int64_t c = token % a.columns * a.patch;
@@ -111,8 +111,8 @@ __device__ __forceinline__ void normalise_cube(const Cubes& a, float* x, float* 
 }
 
 // The cube's target in shared memory, all but the differences; NaNs where the index is bad.
-__device__ __forceinline__ void make_cube(const Cubes& a, int64_t cube, float* x, float* scratch) {
-  const int64_t token = token_of(a, cube, threadIdx.x == 0);
+__device__ __forceinline__ void make_cube(const Cubes& a, int cube, float* x, float* scratch) {
+  const int token = token_of(a, cube, threadIdx.x == 0);
   if (token < 0) {
     for (int i = static_cast<int>(threadIdx.x); i < kChannels * a.pixels(); i += kThreads)
       x[i] = NAN;
@@ -137,11 +137,11 @@ __device__ __forceinline__ float target_value(const Cubes& a, const float* x, in
 __global__ void __launch_bounds__(kThreads) cube_targets(Cubes a, float* __restrict__ target) {
   __shared__ float scratch[kWarp];
   auto* x = dynamic_shared<float>();
-  const int64_t cube = blockIdx.x;
+  const auto cube = static_cast<int>(blockIdx.x);
   make_cube(a, cube, x, scratch);
   const int size = kChannels * a.pixels();
   for (int j = static_cast<int>(threadIdx.x); j < size; j += kThreads)
-    target[cube * size + j] = target_value(a, x, j);
+    target[int64_t{cube} * size + j] = target_value(a, x, j);
 }
 
 template <typename G>
@@ -150,13 +150,13 @@ __global__ void __launch_bounds__(kThreads)
                 float* __restrict__ sums) {
   __shared__ float scratch[kWarp];
   auto* x = dynamic_shared<float>();
-  const int64_t cube = blockIdx.x;
+  const auto cube = static_cast<int>(blockIdx.x);
   make_cube(a, cube, x, scratch);
   const int size = kChannels * a.pixels();
   float sum = 0.0f;
   for (int j = static_cast<int>(threadIdx.x); j < size; j += kThreads) {
-    const float error = pred[cube * size + j] - target_value(a, x, j);
-    gradient[cube * size + j] = from_float<G>(error * share);
+    const float error = pred[int64_t{cube} * size + j] - target_value(a, x, j);
+    gradient[int64_t{cube} * size + j] = from_float<G>(error * share);
     sum += error * error;
   }
   sum = block_sum(sum, scratch);
@@ -224,12 +224,12 @@ struct WarpCube {
 
 template <typename G>
 __global__ void __launch_bounds__(kThreads)
-    warp_cube_losses(Cubes a, const float* __restrict__ pred, int64_t cubes, float share,
+    warp_cube_losses(Cubes a, const float* __restrict__ pred, int cubes, float share,
                      G* __restrict__ gradient, float* __restrict__ sums) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int64_t cube = int64_t{blockIdx.x} * (kThreads / kWarp) + threadIdx.x / kWarp;
+  const int cube = static_cast<int>(blockIdx.x * (kThreads / kWarp) + threadIdx.x / kWarp);
   if (cube >= cubes) return;  // a whole warp
-  const int64_t token = token_of(a, cube, lane == 0);
+  const int token = token_of(a, cube, lane == 0);
   WarpCube values;
   values.read(a, corner_of(a, cube / a.per_clip, token < 0 ? 0 : token), lane);
   if (a.normalise) values.normalise();
@@ -239,7 +239,7 @@ __global__ void __launch_bounds__(kThreads)
       float target[12];
       values.target(a.differences, f, k, target);
       const int64_t at =
-          ((cube * kFrames + f) * kSide * kSide + 4 * (lane + k * kWarp)) * kChannels;
+          ((int64_t{cube} * kFrames + f) * kSide * kSide + 4 * (lane + k * kWarp)) * kChannels;
       for (int part = 0; part < 12; part += 4) {
         float error[4];
         load<4>(pred + at + part, error);
@@ -263,8 +263,8 @@ Cubes cubes_of(const Node& node, const Operands& operands, int video, const Cont
   const auto input = static_cast<size_t>(video);
   Cubes a{.video = address<float>(operands.in[input]),
           .index = nullptr,
-          .per_clip = node.out().shape[1],
-          .tokens = cubes.tokens(),
+          .per_clip = static_cast<int>(node.out().shape[1]),
+          .tokens = static_cast<int>(cubes.tokens()),
           .time = shape[2],
           .height = shape[3],
           .width = shape[4],

@@ -22,10 +22,11 @@ constexpr int64_t kRowsAThread = 8;  // at least so many in a part of columns
 // y[o, p, i] = the sum of x[o, l, i] over part p of l, `chunk` long.
 struct Pass {
   int64_t outer = 1, length = 1, inner = 1;
-  int64_t parts = 1, chunk = 1;
+  int64_t chunk = 1;
+  int parts = 1;
   int pack = 1;   // elements of one access
   int width = 1;  // of inner > 1: packs of columns side by side in a block
-  int64_t tiles = 1;
+  int tiles = 1;  // as many blocks side by side
 
   int64_t outputs() const { return outer * parts * inner; }
 };
@@ -38,8 +39,7 @@ __global__ void __launch_bounds__(kBlock)
   const int64_t row = int64_t{blockIdx.x} * (kBlock / lanes) + thread / lanes;
   float sum[N] = {};
   if (row < pass.outer)
-    add_strided<N>(x + row * pass.length + lane * N, steps(lane * N, pass.length, lanes * N),
-                   lanes * N, sum);
+    add_strided<N>(x + row * pass.length, lane * N, pass.length, lanes * N, 1, sum);
   float total = 0.0f;
   for (int n = 0; n < N; ++n) total += sum[n];
   total = group_sum(total, lanes);
@@ -50,12 +50,13 @@ template <typename X, int N>
 __global__ void __launch_bounds__(kBlock)
     sum_long_rows(const X* __restrict__ x, float* __restrict__ y, Pass pass) {
   __shared__ float scratch[kWarp];
-  const int64_t row = int64_t{blockIdx.x} / pass.parts;
-  const int64_t begin = int64_t{blockIdx.x} % pass.parts * pass.chunk;
+  const auto block = static_cast<int>(blockIdx.x);
+  const int64_t row = block / pass.parts;
+  const int64_t begin = block % pass.parts * pass.chunk;
   const int64_t end = begin + pass.chunk < pass.length ? begin + pass.chunk : pass.length;
   const int64_t first = begin + static_cast<int64_t>(threadIdx.x) * N;
   float sum[N] = {};
-  add_strided<N>(x + row * pass.length + first, steps(first, end, kBlock * N), kBlock * N, sum);
+  add_strided<N>(x + row * pass.length, first, end, kBlock * N, 1, sum);
   float total = 0.0f;
   for (int n = 0; n < N; ++n) total += sum[n];
   total = block_sum(total, scratch);
@@ -63,20 +64,20 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 template <typename X, int N>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kBlock, 4)  // left alone, ptxas spills for f16 on sm_80
     sum_columns_of(const X* __restrict__ x, float* __restrict__ y, Pass pass) {
   __shared__ float shared[N * kBlock];
   const int thread = static_cast<int>(threadIdx.x);
   const int slots = kBlock / pass.width;
-  const int64_t piece = int64_t{blockIdx.x} / pass.tiles;  // outer, part
+  const int piece = static_cast<int>(blockIdx.x) / pass.tiles;  // outer, part
+  const int tile = static_cast<int>(blockIdx.x) % pass.tiles;
   const int64_t begin = piece % pass.parts * pass.chunk;
   const int64_t end = begin + pass.chunk < pass.length ? begin + pass.chunk : pass.length;
-  const int64_t row = begin + thread / pass.width;
-  const int64_t column = (int64_t{blockIdx.x} % pass.tiles * pass.width + thread % pass.width) * N;
+  const int64_t column = (int64_t{tile} * pass.width + thread % pass.width) * N;
   float sum[N] = {};
   if (column < pass.inner)
-    add_strided<N>(x + (piece / pass.parts * pass.length + row) * pass.inner + column,
-                   steps(row, end, slots), slots * pass.inner, sum);
+    add_strided<N>(x + piece / pass.parts * pass.length * pass.inner + column,
+                   begin + thread / pass.width, end, slots, pass.inner, sum);
   sum_columns<N>(sum, pass.width, shared);
   if (thread < pass.width && column < pass.inner) store<N>(y + piece * pass.inner + column, sum);
 }
@@ -111,14 +112,14 @@ Pass rows_pass(Pass pass, int64_t blocks, bool split) {
   if (split && pass.length > kRowPart && pass.outer < blocks)
     parts = std::min(blocks / pass.outer, quotient_up(pass.length, kRowPart));
   pass.chunk = quotient_up(quotient_up(pass.length, parts), pass.pack) * pass.pack;
-  pass.parts = parts == 1 ? 1 : quotient_up(pass.length, pass.chunk);
+  pass.parts = parts == 1 ? 1 : static_cast<int>(quotient_up(pass.length, pass.chunk));
   return pass;
 }
 
 Pass columns_pass(Pass pass, int64_t blocks, bool split) {
   const int64_t columns = pass.inner / pass.pack;
   pass.width = power_of_two(columns, kWarp);
-  pass.tiles = quotient_up(columns, pass.width);
+  pass.tiles = static_cast<int>(quotient_up(columns, pass.width));
   int64_t parts = 1;
   if (split && pass.length > kFewRows) {
     const int64_t most = quotient_up(pass.length, kBlock / pass.width * kRowsAThread);
@@ -126,9 +127,9 @@ Pass columns_pass(Pass pass, int64_t blocks, bool split) {
   }
   // In one pass, few columns to a block, and more blocks; 4 packs are still whole sectors.
   for (; parts == 1 && pass.width > 4 && pass.outer * pass.tiles < blocks / 8; pass.width /= 2)
-    pass.tiles = quotient_up(columns, pass.width / 2);
+    pass.tiles = static_cast<int>(quotient_up(columns, pass.width / 2));
   pass.chunk = quotient_up(pass.length, parts);
-  pass.parts = parts == 1 ? 1 : quotient_up(pass.length, pass.chunk);
+  pass.parts = parts == 1 ? 1 : static_cast<int>(quotient_up(pass.length, pass.chunk));
   return pass;
 }
 

@@ -79,27 +79,24 @@ __device__ __forceinline__ float group_max(float v, int lanes) {
   return v;
 }
 
-// sum += `count` packs that lie `step` elements apart, four loads in flight.
+// sum += the packs at from + i * stride for i = begin, begin + step, ... < end, four loads in
+// flight.
 template <int N, typename T>
-__device__ __forceinline__ void add_strided(const T* from, int64_t count, int64_t step,
-                                            float (&sum)[N]) {
-  int64_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    float v[4][N];
-    for (int k = 0; k < 4; ++k) load<N>(from + (i + k) * step, v[k]);
+__device__ __forceinline__ void add_strided(const T* from, int64_t begin, int64_t end, int64_t step,
+                                            int64_t stride, float (&sum)[N]) {
+  const int64_t jump = step * stride;
+  int64_t i = begin;
+  for (from += begin * stride; i + 3 * step < end; i += 4 * step, from += 4 * jump) {
+    Pack<T, N> packs[4];
+    for (int k = 0; k < 4; ++k) packs[k] = *reinterpret_cast<const Pack<T, N>*>(from + k * jump);
     for (int k = 0; k < 4; ++k)
-      for (int n = 0; n < N; ++n) sum[n] += v[k][n];
+      for (int n = 0; n < N; ++n) sum[n] += to_float(packs[k].values[n]);
   }
-  for (; i < count; ++i) {
+  for (; i < end; i += step, from += jump) {
     float v[N];
-    load<N>(from + i * step, v);
+    load<N>(from, v);
     for (int n = 0; n < N; ++n) sum[n] += v[n];
   }
-}
-
-// How many of begin, begin + step, ... are less than end.
-__device__ __forceinline__ int64_t steps(int64_t begin, int64_t end, int64_t step) {
-  return begin < end ? (end - begin + step - 1) / step : 0;
 }
 
 // A block of kBlock threads as rows of `width` (a power of two): the sum over the threads of each
@@ -126,7 +123,7 @@ __global__ void __launch_bounds__(1024)
   const auto thread = static_cast<int64_t>(threadIdx.x);
   const auto threads = static_cast<int64_t>(blockDim.x);
   float sum[1] = {};
-  if (thread < count) add_strided<1>(x + thread, steps(thread, count, threads), threads, sum);
+  add_strided<1>(x, thread, count, threads, 1, sum);
   const float total = block_sum(sum[0], scratch);
   if (thread == 0) *result = from_float<R>(total * scale);
 }
