@@ -27,7 +27,7 @@ std::vector<Value> decompose(Builder& b, const Node& n) {
   const Value rows = b.reduce_mean(difference * difference, {-1});
   std::vector<int64_t> axes;
   for (int axis = 0; axis < rows.shape().rank(); ++axis) axes.push_back(axis);
-  return {axes.empty() ? rows : b.reduce_mean(rows, axes)};
+  return {b.cast(axes.empty() ? rows : b.reduce_mean(rows, axes), n.out().dtype)};
 }
 
 }  // namespace
