@@ -2,7 +2,7 @@
 // picks from.
 #pragma once
 
-#include <optional>
+#include <algorithm>
 
 #include "backends/cuda/context.h"
 #include "ir/op_def.h"

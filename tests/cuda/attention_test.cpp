@@ -1,7 +1,10 @@
 // attention and attention_grad on the GPU: against the reference kernels over all sizes that choose
 // a kernel, and against an evaluation of the formulas in f64 in the shapes of the models.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <optional>
 
 #include "tests/cuda/gpu_run.h"
 

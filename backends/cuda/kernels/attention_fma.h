@@ -53,6 +53,9 @@ __device__ __forceinline__ void load_tile(float* to, const T* head, int64_t stri
   const int pieces = (width + 3) / 4;
   const int pitch = pitch_of(width);
   const bool aligned = width % 4 == 0 && stride % 4 == 0;
+  [[maybe_unused]] constexpr int kInFlight =
+      std::is_same_v<T, float> ? 4 : 1;  // 16 bits take more registers
+#pragma unroll kInFlight
   for (int i = static_cast<int>(threadIdx.x); i < tile * pieces; i += kSide * kSide) {
     const int row = i / pieces;
     const int column = i % pieces * 4;
@@ -130,7 +133,8 @@ struct RowSums {
   __device__ void add_transposed(const float* w, int pitch, const float* x, int steps, int width,
                                  const Place& place) {
     const int x_pitch = pitch_of(width);
-#pragma unroll 4
+    [[maybe_unused]] constexpr int kAtOnce = C == 1 ? 4 : 2;
+#pragma unroll kAtOnce
     for (int s = 0; s < steps; ++s) {
       float weight[R];
       if constexpr (R == 4) {
