@@ -56,6 +56,7 @@ void add_train_step(Builder& b, Value loss, const std::map<std::string, ParamRul
   const Value weight_decay = b.input("weight_decay", {dtype, {}});
   const Value done = b.state("step", {DType::i64, {}});
   const Value step = b.add(done, b.full(1.0, {}, DType::i64));
+  std::vector<Value> updated;
   for (size_t i = 0; i < params.size(); ++i) {
     const Value p = params[i];
     const auto rule = rules.find(p.name());
@@ -72,8 +73,12 @@ void add_train_step(Builder& b, Value loss, const std::map<std::string, ParamRul
     b.update(p, next[0]);
     b.update(m, next[1]);
     b.update(v, next[2]);
-    if (options.ema_decay) average(b, p, next[0], apply, *options.ema_decay);
+    updated.push_back(next[0]);
   }
+  // After the last of them, not in between: a backend may run adamw nodes that follow each other at
+  // once.
+  for (size_t i = 0; options.ema_decay && i < params.size(); ++i)
+    average(b, params[i], updated[i], apply, *options.ema_decay);
   b.update(done, b.select(apply, step, done));
   b.output("loss", loss);
   b.output("grad_norm", norm);

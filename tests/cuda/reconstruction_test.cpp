@@ -32,8 +32,11 @@ struct Cubes {
   }
   BuildNode loss() const {
     return [*this](Builder& g) {
-      std::vector<NamedAttr> with_result = attrs();
-      with_result.push_back({"result", result});
+      const std::vector<NamedAttr> with_result{{"tubelet", tubelet},
+                                               {"patch", patch},
+                                               {"normalise", normalise},
+                                               {"group", group},
+                                               {"result", result}};
       g.emit_all(op_reconstruction_loss,
                  {g.input("pred", {DType::f32, {video[0], hidden, 3 * tubelet * patch * patch}}),
                   g.input("video", {DType::f32, video}),
