@@ -15,6 +15,9 @@ constexpr int64_t kKeepBytes = 4 << 20;
 // The share of a step's work that a smaller plan is worth where no budget is given.
 constexpr double kCheap = 0.02;
 
+// More than any machine has: such a plan will be refused as it is.
+constexpr int64_t kHopelessBytes = int64_t{1} << 40;
+
 // One piece of memory, for one or more values that may share it.
 struct Storage {
   int64_t bytes = 0;
@@ -289,7 +292,7 @@ void fit_memory(Graph& graph, int64_t budget) {
   const auto peak = [](const Graph& g) { return plan_memory(g).peak; };
   if (budget > 0)
     rematerialise(graph, budget, peak);
-  else if (!graph.updates().empty())
+  else if (!graph.updates().empty() && peak(graph).bytes < kHopelessBytes)
     rematerialise_within(graph, kCheap, peak);
 }
 

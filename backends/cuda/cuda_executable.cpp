@@ -67,6 +67,11 @@ class CudaExecutable : public Executable {
     fill_info();
   }
 
+  // What a step still writes to is freed after this.
+  ~CudaExecutable() override {
+    if (compute_) static_cast<void>(cudaStreamSynchronize(compute_.get()));
+  }
+
   void run() override {
     run_stable();
     queue_.move_home(compute_.get());

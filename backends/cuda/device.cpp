@@ -75,6 +75,8 @@ Properties open_device(int ordinal) {
 DevicesReport find_devices() {
   DevicesReport report;
   const int count = count_devices(report.problem);
+  int current = 0;
+  if (count > 0) check_cuda(cudaGetDevice(&current), "asking for the current device");
   const Versions v = versions();
   if (v.driver > 0) report.driver = version_text(v.driver);
   report.runtime = version_text(v.runtime);
@@ -85,6 +87,7 @@ DevicesReport find_devices() {
     if (device.problem.empty()) device.free_bytes = free_device_bytes();
     report.devices.push_back(std::move(device));
   }
+  if (count > 0) check_cuda(cudaSetDevice(current), "choosing a device");
   return report;
 }
 

@@ -18,6 +18,17 @@ unsigned blocks_for(int64_t count, int64_t per_block, int64_t most) {
   return static_cast<unsigned>(std::clamp<int64_t>((count + per_block - 1) / per_block, 1, most));
 }
 
+// The limit is the kernel's, not the launch's: it is only ever raised, as recorded launches need
+// theirs later.
+void allow_shared_memory(const void* kernel, unsigned bytes) {
+  cudaFuncAttributes now{};
+  check_cuda(cudaFuncGetAttributes(&now, kernel), "shared memory of a kernel");
+  if (now.maxDynamicSharedSizeBytes < static_cast<int>(bytes))
+    check_cuda(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(bytes)),
+               "shared memory of a kernel");
+}
+
 void check_cuda(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   throw RunError(cat("CUDA failed in ", what, ": ", cudaGetErrorString(status)));

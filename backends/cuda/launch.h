@@ -25,9 +25,13 @@ unsigned blocks_for(int64_t count, int64_t per_block, int64_t most = int64_t{1} 
 // Throws RunError with CUDA's own words when `status` is not success.
 void check_cuda(cudaError_t status, const char* what);
 
+// Lets a kernel be started with so much dynamic shared memory.
+void allow_shared_memory(const void* kernel, unsigned bytes);
+
 #if defined(__CUDACC__) || defined(GRIMACE_CUDA_EMULATED)
 
-constexpr unsigned kSharedWithoutAsking = 48u << 10;
+// 48 KiB less what a kernel has of its own, static shared memory: none here has 16 KiB.
+constexpr unsigned kSharedWithoutAsking = 32u << 10;
 
 // Arguments are converted to the kernel's parameters here, so a wrong type does not compile or is
 // widened, as in any call.
@@ -42,10 +46,7 @@ void launch(void (*kernel)(Parameters...), const Geometry& g, cudaStream_t strea
                    [kernel, values] { std::apply(kernel, values); });
 #else
   const auto* function = reinterpret_cast<const void*>(kernel);
-  if (g.shared_bytes > kSharedWithoutAsking)
-    check_cuda(cudaFuncSetAttribute(function, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                    static_cast<int>(g.shared_bytes)),
-               "shared memory of a kernel");
+  if (g.shared_bytes > kSharedWithoutAsking) allow_shared_memory(function, g.shared_bytes);
   std::apply(
       [&](auto&... value) {
         void* pointers[] = {&value..., nullptr};

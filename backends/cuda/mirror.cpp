@@ -19,9 +19,16 @@ void Mirror::add(const std::string& name, const TensorType& type, const std::byt
 void Mirror::add_fault_flag(Faults& faults) {
   faults_ = &faults;
   flag_ = allocate_device(sizeof(int));
-  check_cuda(cudaMemset(flag_.get(), 0, sizeof(int)), "clearing the fault flag");
+  clear_flag();
   faults.place(static_cast<int*>(flag_.get()));
   add("", {DType::i32, {}}, static_cast<const std::byte*>(flag_.get()));
+}
+
+// Memory is set on a stream that others do not wait for, so everybody waits.
+void Mirror::clear_flag() {
+  check_cuda(cudaDeviceSynchronize(), "clearing the fault flag");
+  check_cuda(cudaMemset(flag_.get(), 0, sizeof(int)), "clearing the fault flag");
+  check_cuda(cudaDeviceSynchronize(), "clearing the fault flag");
 }
 
 void Mirror::allocate() {
@@ -55,7 +62,7 @@ void Mirror::wait(int64_t run) {
   int fault = 0;
   std::memcpy(&fault, slot(run) + scalars_[index_.at("")].place, sizeof fault);
   if (fault == 0) return;
-  check_cuda(cudaMemset(flag_.get(), 0, sizeof(int)), "clearing the fault flag");
+  clear_flag();
   throw RunError(faults_->message(fault));
 }
 

@@ -33,6 +33,7 @@ class Mirror {
     size_t place = 0;  // in a slot
   };
 
+  void clear_flag();
   std::byte* slot(int64_t run) const;
   void wait(int64_t run);
 

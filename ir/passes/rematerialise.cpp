@@ -67,66 +67,64 @@ class Rematerialiser {
 
  private:
   struct Uses {
-    int first_late = -1;  // position of the first use after the moment
-    bool now = false;     // used at the moment itself
+    Node* first_late = nullptr;  // the first use after the moment
+    bool now = false;            // used at the moment itself
     bool output = false;
   };
 
+  // In the order of the graph. What is made before a node later on lies half a place before it.
   void number() {
-    position_.clear();
-    int position = 0;
-    for (const Node& node : graph_.nodes()) position_[&node] = position++;
+    for (const Node& node : graph_.nodes())
+      position_.emplace(&node, static_cast<double>(position_.size()));
   }
 
-  int at_now(const MemoryPeak& peak) const {
-    return peak.node == nullptr ? static_cast<int>(position_.size()) : position_.at(peak.node);
+  double at_now(const MemoryPeak& peak) const {
+    return peak.node == nullptr ? static_cast<double>(position_.size()) : position_.at(peak.node);
   }
 
   // Reads of the value's memory, under whatever shape.
-  void collect(Value v, int at, Uses& uses) const {
+  void collect(Value v, double at, Uses& uses) const {
     uses.output = uses.output || v.is_output();
-    for (const Node* user : v.users()) {
+    for (Node* user : v.users()) {
       if (is_view(*user)) {
         collect(user->result(), at, uses);
         continue;
       }
-      const auto known = position_.find(user);
-      if (known == position_.end()) continue;  // made just now
-      const int position = known->second;
+      const double position = position_.at(user);
       uses.now = uses.now || position == at;
-      if (position > at && (uses.first_late < 0 || position < uses.first_late))
-        uses.first_late = position;
+      if (position > at && (uses.first_late == nullptr || position < position_.at(uses.first_late)))
+        uses.first_late = user;
     }
   }
 
-  Uses uses_of(Value v, int at) const {
+  Uses uses_of(Value v, double at) const {
     Uses uses;
     collect(v, at, uses);
     return uses;
   }
 
   // Made before the moment, next read after it, and not for good.
-  bool kept_over(Value v, int at) const {
+  bool kept_over(Value v, double at) const {
     if (v.producer() == nullptr || position_.at(v.producer()) >= at) return false;
     const Uses uses = uses_of(v, at);
-    return uses.first_late >= 0 && !uses.now && !uses.output;
+    return uses.first_late != nullptr && !uses.now && !uses.output;
   }
 
-  bool is_there(Value v, int at) const {
+  bool is_there(Value v, const Node& where) const {
     const Value root = root_of(v);
     if (root.is_graph_input()) return true;
-    const Uses uses = uses_of(root, at - 1);
-    return uses.output || uses.first_late >= at;
+    const Uses uses = uses_of(root, position_.at(&where) - 1);
+    return uses.output || uses.first_late != nullptr;
   }
 
   // The cost of computing v where it is first read after the moment; none if it cannot be, or would
   // free nothing.
-  std::optional<double> price(Value v, int at) const {
+  std::optional<double> price(Value v, double at) const {
     if (!kept_over(v, at)) return {};
-    return price_of(*v.producer(), uses_of(v, at).first_late, kDeepest);
+    return price_of(*v.producer(), *uses_of(v, at).first_late, kDeepest);
   }
 
-  std::optional<double> price_of(const Node& node, int where, int deepest) const {
+  std::optional<double> price_of(const Node& node, const Node& where, int deepest) const {
     if (deepest == 0) return {};
     double cost = cost_of(node);
     for (const Value& input : node.inputs()) {
@@ -141,7 +139,7 @@ class Rematerialiser {
   using Made = std::map<const Node*, std::vector<Value>>;
 
   // The node's results once more, before the cursor.
-  const std::vector<Value>& again(const Node& node, int where, Made& made) {
+  const std::vector<Value>& again(const Node& node, const Node& where, Made& made) {
     if (const auto known = made.find(&node); known != made.end()) return known->second;
     std::vector<Value> inputs;
     for (const Value& input : node.inputs())
@@ -149,34 +147,35 @@ class Rematerialiser {
                            ? input
                            : again(*input.producer(), where, made)[result_index(input)]);
     graph_.scope = "again/" + node.scope();
-    Builder b(graph_);
-    return made[&node] = b.emit_all(node.op(), std::move(inputs), named_attrs(node));
+    return made[&node] = emit(node, std::move(inputs), where);
+  }
+
+  // The node with other inputs, at the cursor: before `where`.
+  std::vector<Value> emit(const Node& node, std::vector<Value> inputs, const Node& where) {
+    std::vector<Value> results =
+        Builder(graph_).emit_all(node.op(), std::move(inputs), named_attrs(node));
+    position_[results[0].producer()] = position_.at(&where) - 0.5;
+    return results;
   }
 
   static size_t result_index(Value v) { return static_cast<size_t>(v.def()->result); }
 
-  void compute_again(Value v, int at) {
-    const int where = uses_of(v, at).first_late;
-    const auto reader = std::ranges::find_if(
-        graph_.nodes(), [&](const Node& node) { return position_.at(&node) == where; });
-    const InsertBefore here(graph_, *reader);
+  void compute_again(Value v, double at) {
+    Node& where = *uses_of(v, at).first_late;
+    const InsertBefore here(graph_, where);
     Made made;
-    const Value copy = again(*v.producer(), where, made)[result_index(v)];
-    redirect(v, copy, where);
-    number();
+    redirect(v, again(*v.producer(), where, made)[result_index(v)], where);
   }
 
   // Uses of `from` at `where` and later read `to`; views of it made before are made again.
-  void redirect(Value from, Value to, int where) {
+  void redirect(Value from, Value to, const Node& where) {
     const std::vector<Node*> users = from.users();
     for (Node* user : users) {
-      const auto known = position_.find(user);
-      if (known == position_.end()) continue;  // made just now
-      if (known->second < where && is_view(*user) &&
-          uses_of(user->result(), where - 1).first_late >= 0) {
-        Builder b(graph_);
-        redirect(user->result(), b.emit_all(user->op(), {to}, named_attrs(*user))[0], where);
-      } else if (known->second >= where) {
+      const bool early = position_.at(user) < position_.at(&where);
+      if (early && is_view(*user) &&
+          uses_of(user->result(), position_.at(&where) - 1).first_late != nullptr) {
+        redirect(user->result(), emit(*user, {to}, where)[0], where);
+      } else if (!early) {
         for (int i = 0; i < user->num_inputs(); ++i)
           if (user->input(i) == from) graph_.set_input(*user, i, to);
       }
@@ -184,7 +183,7 @@ class Rematerialiser {
   }
 
   Graph& graph_;
-  std::unordered_map<const Node*, int> position_;
+  std::unordered_map<const Node*, double> position_;
 };
 
 double cost_of(const Graph& graph) {

@@ -57,11 +57,13 @@ class DeviceStream {
 
   using Enqueue = std::function<void(cudaStream_t)>;
   void run(const Enqueue& enqueue) {
+    wait_for_default_stream();
     enqueue(stream_);
     cuda::check_cuda(cudaStreamSynchronize(stream_), "a kernel");
     cuda::check_cuda(cudaGetLastError(), "a kernel");
   }
   void run_captured(const Enqueue& enqueue) {
+    wait_for_default_stream();
     cudaGraph_t graph = nullptr;
     cudaGraphExec_t runnable = nullptr;
     cuda::check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeGlobal), "a capture");
@@ -76,6 +78,11 @@ class DeviceStream {
   }
 
  private:
+  // What it still fills and uploads is not ordered before this stream.
+  static void wait_for_default_stream() {
+    cuda::check_cuda(cudaDeviceSynchronize(), "filling memory");
+  }
+
   cudaStream_t stream_ = nullptr;
 };
 

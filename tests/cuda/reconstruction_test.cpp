@@ -94,6 +94,9 @@ TEST(GpuReconstruction, AgreesOnOtherCubes) {
   Cubes{.video = {1, 3, 6, 20, 15}, .tubelet = 3, .patch = 5, .group = 3}.expect_agrees(2e-6);
   Cubes{.video = {1, 3, 4, 16, 16}, .tubelet = 4, .patch = 8, .group = 4}.expect_agrees(2e-6);
   Cubes{.video = {2, 3, 3, 16, 8}, .tubelet = 1, .patch = 8, .group = 1}.expect_agrees(2e-6);
+  // 48 KiB of shared memory, and some of a kernel's own.
+  Cubes{.video = {1, 3, 4, 64, 64}, .tubelet = 4, .patch = 32, .group = 4, .hidden = 3}
+      .expect_agrees(4e-6);
 }
 
 TEST(GpuReconstruction, OfACubeWithoutContrastIsZero) {

@@ -72,7 +72,9 @@ TEST(AddAnOp, every_backend_runs_the_example_without_a_kernel_of_its_own) {
   const auto inputs = random_inputs(example(), 3);
   const auto expected = interpret(*graph, inputs);
   for (const std::string& name : backend_names()) {
-    const auto executable = make_backend(name)->compile(*graph, {});
+    const auto backend = make_backend(name);
+    if (!backend->unavailable().empty()) continue;
+    const auto executable = backend->compile(*graph, {});
     executable->write("in0", inputs.at("in0").view());
     executable->run();
     EXPECT_EQ(testing::numbers_of(executable->view("out0")),

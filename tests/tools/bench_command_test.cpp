@@ -137,11 +137,11 @@ TEST(BenchCommand, wrong_usage_is_one_line_and_code_two) {
   EXPECT_THAT(wrong({}), HasSubstr("see grimace bench --help"));
   EXPECT_THAT(wrong({"step", "--model", "resnet"}), HasSubstr("--model"));
   EXPECT_THAT(wrong({"step", "--work", "train"}), HasSubstr("--work"));
-  EXPECT_THAT(wrong({"step", "--precision", "f64"}), HasSubstr("--precision"));
+  EXPECT_THAT(wrong({"step", "--precision", "f64"}), HasSubstr("precision f64"));
   EXPECT_THAT(wrong({"step", "--batch", "0"}), HasSubstr("--batch"));
   EXPECT_THAT(wrong({"step", "--steps", "0"}), HasSubstr("--steps"));
   EXPECT_THAT(wrong({"op", "--rows", "0"}), HasSubstr("--rows"));
-  EXPECT_THAT(wrong({"step", "--backend", "gpu"}), HasSubstr("--backend"));
+  EXPECT_THAT(wrong({"step", "--backend", "gpu"}), HasSubstr("unknown backend 'gpu'"));
   EXPECT_THAT(wrong({"step", "--set", "model.region=3,3,3"}), HasSubstr("must tile"));
   EXPECT_THAT(wrong(small("step", "pretrain", {"--profile", "/dev/null/trace.json"})),
               HasSubstr("/dev/null"));

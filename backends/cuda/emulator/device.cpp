@@ -145,6 +145,6 @@ cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute attribute, int v
 }
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* function) {
   if (function == nullptr) return report(cudaErrorInvalidValue);
-  *attributes = {0, 1024, 32};
+  *attributes = {0, 1024, 32, 48 << 10};
   return cudaSuccess;
 }

@@ -83,6 +83,7 @@ struct cudaFuncAttributes {
   size_t sharedSizeBytes;
   int maxThreadsPerBlock;
   int numRegs;
+  int maxDynamicSharedSizeBytes;
 };
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDevice(int* device);

@@ -187,7 +187,7 @@ GpuKernel reduce_sum(const Node& node, const Operands& operands, const Context& 
   const std::vector<Pass> passes = passes_of(node, context.properties);
   int64_t between = 0;  // of two results in turn, in floats, 16-byte aligned
   for (size_t i = 0; i + 1 < passes.size(); ++i)
-    between = std::max(between, quotient_up(passes[i].outputs(), 4) * 4);
+    between = std::max(between, quotient_up(passes[i].outputs(), 8) * 8);
   context.workspace->reserve(2 * between * size_of(DType::f32));
   const auto run = [passes, between, workspace = context.workspace, x = address<X>(operands.in[0]),
                     y = address<float>(operands.out[0])](cudaStream_t stream) {

@@ -18,6 +18,7 @@
 #include "backends/cuda/kernels/product_tail.h"
 #include "backends/cuda/libraries/cublaslt_device.h"
 #include "backends/cuda/matmul.h"
+#include "runtime/log.h"
 
 namespace grimace::cuda {
 namespace {
@@ -235,6 +236,9 @@ Candidates CublasLtMatmul::candidates() {
   std::erase_if(found, [&](const cublasLtMatmulHeuristicResult_t& result) {
     return result.state != CUBLAS_STATUS_SUCCESS || !repeatable(result.algo);
   });
+  if (found.empty() && count > 0)
+    warn(cat("cuBLASLt offered ", count, " algorithms for ", node_text_,
+             ", none of them repeatable"));
   return found;
 }
 

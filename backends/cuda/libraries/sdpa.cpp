@@ -225,6 +225,7 @@ struct Attention {
         instead[uid] = static_cast<std::byte*>(buffers.back()->data()) + offset;
     }
     DeviceTimer().run_once([&](cudaStream_t stream) { run(stream, instead); });
+    check_cudnn(cudnnSetStream(handle, nullptr), "setting its stream");  // the timer's has ended
   }
 };
 
