@@ -79,7 +79,8 @@ TEST_F(BadSettingsTest, values_of_the_wrong_type_or_range_are_refused) {
   expect_settings_refused({"--lr", "nan"}, "--lr: optim.lr: expected");
   expect_settings_refused({"--precision", "f16"},
                           "--precision: run.precision: expected f32 or bf16 or tf32");
-  expect_settings_refused({"--backend", "abacus"}, "expected cpu or cuda or reference, got \"abacus\"");
+  expect_settings_refused({"--backend", "abacus"},
+                          "expected cpu or cuda or reference, got \"abacus\"");
   expect_settings_refused({"--backend", "reference", "--precision", "bf16"},
                           "run.precision = bf16");
   expect_settings_refused({"--max-bad", "2"}, "data.max_bad: expected 0 to 1, got 2");
