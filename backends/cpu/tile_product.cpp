@@ -13,55 +13,61 @@ namespace {
 // Steps after which a panel of b no longer fits the first-level cache beside a.
 constexpr int64_t kStepsInCache = 96;
 
-using Vector = float __attribute__((vector_size(kVector * sizeof(float)), aligned(4)));
+template <size_t Lanes>
+using Vector [[gnu::vector_size(Lanes * sizeof(float)), gnu::aligned(4)]] = float;
 
-// Plain vector arithmetic: one source for every instruction set.
-template <int M, int V>
+// Plain vector arithmetic: one source for every instruction set, in vectors of its registers' size,
+// as g++ keeps larger ones in memory.
+template <size_t Lanes, int M, int V>
 [[gnu::always_inline]] inline void f32_tile(int64_t steps, const char* a, int64_t a_row,
                                             int64_t a_step, const float* b, float* c, int64_t ldc,
                                             bool accumulate) {
-  Vector sum[M][V];
+  using Register = Vector<Lanes>;
+  constexpr int kLanes = Lanes;
+  constexpr int kRegisters = V * kVector / kLanes;
+  Register sum[M][kRegisters];
   const auto at = [c, ldc](int i, int v) {
-    return reinterpret_cast<Vector*>(c + i * ldc + v * kVector);
+    return reinterpret_cast<Register*>(c + i * ldc + v * kLanes);
   };
 #pragma GCC unroll 6
   for (int i = 0; i < M; ++i)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) sum[i][v] = accumulate ? *at(i, v) : Vector{};
+    for (int v = 0; v < kRegisters; ++v) sum[i][v] = accumulate ? *at(i, v) : Register{};
   for (int64_t s = 0; s < steps; ++s, b += V * kVector, a += a_step) {
-    Vector column[V];
+    Register column[kRegisters];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) column[v] = *reinterpret_cast<const Vector*>(b + v * kVector);
+    for (int v = 0; v < kRegisters; ++v)
+      column[v] = *reinterpret_cast<const Register*>(b + v * kLanes);
 #pragma GCC unroll 6
     for (int i = 0; i < M; ++i) {
       float word;
       std::memcpy(&word, a + i * a_row, sizeof(word));
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[i][v] += word * column[v];
+      for (int v = 0; v < kRegisters; ++v) sum[i][v] += word * column[v];
     }
   }
 #pragma GCC unroll 6
   for (int i = 0; i < M; ++i)
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) *at(i, v) = sum[i][v];
+    for (int v = 0; v < kRegisters; ++v) *at(i, v) = sum[i][v];
 }
 
 template <int M, int V>
 void f32_sse2(int64_t steps, const char* a, int64_t a_row, int64_t a_step, const void* b, float* c,
               int64_t ldc, bool accumulate) {
-  f32_tile<M, V>(steps, a, a_row, a_step, static_cast<const float*>(b), c, ldc, accumulate);
+  f32_tile<4, M, V>(steps, a, a_row, a_step, static_cast<const float*>(b), c, ldc, accumulate);
 }
 template <int M, int V>
 [[gnu::target("avx2,fma")]] void f32_avx2(int64_t steps, const char* a, int64_t a_row,
                                           int64_t a_step, const void* b, float* c, int64_t ldc,
                                           bool accumulate) {
-  f32_tile<M, V>(steps, a, a_row, a_step, static_cast<const float*>(b), c, ldc, accumulate);
+  f32_tile<8, M, V>(steps, a, a_row, a_step, static_cast<const float*>(b), c, ldc, accumulate);
 }
 template <int M, int V>
 [[gnu::target("avx512f,avx512vl,fma,prefer-vector-width=512")]] void f32_avx512(
     int64_t steps, const char* a, int64_t a_row, int64_t a_step, const void* b, float* c,
     int64_t ldc, bool accumulate) {
-  f32_tile<M, V>(steps, a, a_row, a_step, static_cast<const float*>(b), c, ldc, accumulate);
+  f32_tile<16, M, V>(steps, a, a_row, a_step, static_cast<const float*>(b), c, ldc, accumulate);
 }
 
 template <int M, int V>
