@@ -31,9 +31,11 @@ template <typename T>
 struct Forward {
   using Operand = T;
   struct Session {};
-  Forward(const ops::AttentionShape& s, float scale_of_scores, Isa isa)
-      : product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
+  Forward(const ops::AttentionShape& s, float scale_of_scores, Isa of_run)
+      : isa(of_run),
+        product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
 
+  Isa isa;
   TileProduct product;
   float scale;
   int64_t block;
@@ -63,7 +65,7 @@ struct Forward {
             const HeadRows<const T>& v, const HeadRows<Y>& y) const {
     const int64_t columns = whole_vectors(k.rows);
     const int64_t width = whole_vectors(v.width);
-    pack_transposed(k, product.panel(), scratch.keys);
+    pack_transposed(isa, k, product.panel(), scratch.keys);
     pack_rows(v, product.panel(), scratch.values);
     for (int64_t first = 0; first < q.rows; first += block) {
       const int64_t rows = std::min(block, q.rows - first);
@@ -75,12 +77,8 @@ struct Forward {
       const HeadRows<const T> weights{scratch.weights, rows, k.rows, columns};
       product.run(rows, width, steps_of<T>(k.rows), weights.operand(), scratch.values, scratch.sums,
                   width, false);
-      for (int64_t r = 0; r < rows; ++r) {
-        float* sum = scratch.sums + r * width;
-#pragma GCC ivdep
-        for (int64_t c = 0; c < v.width; ++c) sum[c] *= scratch.norm[r];
-        store_row<T>(sum, v.width, y.row(first + r));
-      }
+      for (int64_t r = 0; r < rows; ++r)
+        store_row<T>(scratch.sums + r * width, v.width, scratch.norm[r], y.row(first + r));
     }
   }
 };

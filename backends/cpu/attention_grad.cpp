@@ -27,9 +27,11 @@ template <typename T>
 struct Backward {
   using Operand = T;
   struct Session {};
-  Backward(const ops::AttentionShape& s, float scale_of_scores, Isa isa)
-      : product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
+  Backward(const ops::AttentionShape& s, float scale_of_scores, Isa of_run)
+      : isa(of_run),
+        product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
 
+  Isa isa;
   TileProduct product;
   float scale;
   int64_t block;  // even
@@ -94,8 +96,8 @@ struct Backward {
     const auto& [q, k, v, dy] = in;
     const int64_t columns = whole_vectors(k.rows);
     const int64_t width = whole_vectors(k.width);
-    pack_transposed(k, product.panel(), s.keys);
-    pack_transposed(v, product.panel(), s.values);
+    pack_transposed(isa, k, product.panel(), s.keys);
+    pack_transposed(isa, v, product.panel(), s.values);
     pack_rows(k, product.panel(), s.keys_by_row);
     for (int64_t first = 0; first < q.rows; first += block) {
       const int64_t rows = std::min(block, q.rows - first);
@@ -125,7 +127,7 @@ struct Backward {
 
   template <typename Y>
   static void store(const float* from, int64_t stride, const HeadRows<Y>& to) {
-    for (int64_t r = 0; r < to.rows; ++r) store_row<T>(from + r * stride, to.width, to.row(r));
+    for (int64_t r = 0; r < to.rows; ++r) store_row<T>(from + r * stride, to.width, 1.0f, to.row(r));
   }
 };
 

@@ -12,6 +12,7 @@
 #include "backends/cpu/lanes.h"
 #include "backends/cpu/tile_product.h"
 #include "backends/cpu/vector_math.h"
+#include "backends/cpu/word_columns.h"
 #include "ir/float16.h"
 #include "ir/ops/attention.h"
 #include "ir/view.h"
@@ -58,22 +59,15 @@ inline int64_t steps_of(int64_t inner) {
 // b of a product whose columns are the rows of x: words along x's width, in panels
 // (tile_product.h). Columns past the last row become zeros.
 template <typename T>
-inline void pack_transposed(const HeadRows<const T>& x, int64_t panel, Word<T>* out) {
+inline void pack_transposed(Isa isa, const HeadRows<const T>& x, int64_t panel, Word<T>* out) {
   const int64_t steps = steps_of<T>(x.width);
   const int64_t columns = whole_vectors(x.rows);
   for (int64_t first = 0; first < columns; first += panel) {
     const int64_t count = std::min(panel, columns - first);
-    Word<T>* to = out + first * steps;
-    for (int64_t lane = 0; lane < count; ++lane) {
-      if (first + lane >= x.rows) {
-        for (int64_t s = 0; s < steps; ++s) to[s * count + lane] = Word<T>{};
-        continue;
-      }
-      const char* from = reinterpret_cast<const char*>(x.row(first + lane));
-      for (int64_t s = 0; s < steps; ++s)
-        std::memcpy(to + s * count + lane, from + s * static_cast<int64_t>(sizeof(Word<T>)),
-                    sizeof(Word<T>));
-    }
+    auto* to = reinterpret_cast<uint32_t*>(out + first * steps);
+    for (int64_t lane = 0; lane < count; lane += kVector)
+      words_to_columns(isa, x.row(first + lane), x.stride * static_cast<int64_t>(sizeof(T)),
+                       x.rows - first - lane, steps, to + lane, count);
   }
 }
 
@@ -228,14 +222,14 @@ inline int64_t query_block(const ops::AttentionShape& s) {
   return query_block(s, TileProduct::kRows, 40 << 10);
 }
 
-// y[c] = x[c] rounded; T is what the head is multiplied in.
+// y[c] = scale x[c] rounded; T is what the head is multiplied in.
 template <typename T, typename Y>
-inline void store_row(const float* x, int64_t count, Y* y) {
+inline void store_row(const float* x, int64_t count, float scale, Y* y) {
   if constexpr (std::is_same_v<T, bf16>) {
-    narrow_row(x, count, y);
+    narrow_row(x, count, scale, y);
   } else {
 #pragma GCC ivdep
-    for (int64_t c = 0; c < count; ++c) y[c] = Y(x[c]);
+    for (int64_t c = 0; c < count; ++c) y[c] = Y(scale * x[c]);
   }
 }
 

@@ -112,12 +112,8 @@ struct TiledForward {
       std::fill(s.weights + rows * inner, s.weights + whole * inner, bf16{});
       amx_product<Unit>(whole, width, inner / 2, {s.weights, inner * 2}, s.values, s.sums, width,
                         false);
-      for (int64_t r = 0; r < rows; ++r) {
-        float* sum = s.sums + r * width;
-#pragma GCC ivdep
-        for (int64_t c = 0; c < v.width; ++c) sum[c] *= s.norm[r];
-        narrow_row(sum, v.width, y.row(first + r));
-      }
+      for (int64_t r = 0; r < rows; ++r)
+        narrow_row(s.sums + r * width, v.width, s.norm[r], y.row(first + r));
     }
   }
 };
@@ -218,7 +214,7 @@ struct TiledBackward {
     softmax_block(s, q.rows, key_count);
     amx_product<Unit>(whole, width, inner / 2, {s.gradient_rows, inner * 2}, s.keys_by_row, s.dq,
                       width, false);
-    for (int64_t r = 0; r < q.rows; ++r) narrow_row(s.dq + r * width, q.width, dq.row(r));
+    for (int64_t r = 0; r < q.rows; ++r) narrow_row(s.dq + r * width, q.width, 1.0f, dq.row(r));
   }
 
   // The other way round, columns of the results as rows of the product: so the weights are its b,
@@ -244,7 +240,7 @@ struct TiledBackward {
         const int64_t rows = std::min(kPanel, to.rows - first);
         for (int64_t r = 0; r < rows; ++r)
           narrow_row(reinterpret_cast<const float*>(square + r * kPanel),
-                     std::min(kPanel, to.width - c), to.row(first + r) + c);
+                     std::min(kPanel, to.width - c), 1.0f, to.row(first + r) + c);
       }
   }
 };

@@ -57,10 +57,12 @@ GRIMACE_AVX512 inline void store_columns(__m512i (&x)[kStep], uint32_t* out, int
 }  // namespace
 
 [[gnu::target("avx512f,avx512vl,avx512bw,avx512bf16")]] void narrow_row(const float* x,
-                                                                        int64_t count, bf16* out) {
+                                                                        int64_t count, float scale,
+                                                                        bf16* out) {
   for (int64_t i = 0; i < count; i += kStep) {
     const __mmask16 mask = first(count - i);
-    const __m256bh narrow = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, x + i));
+    const __m256bh narrow = _mm512_cvtneps_pbh(
+        _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_maskz_loadu_ps(mask, x + i)));
     _mm256_mask_storeu_epi16(out + i, mask, reinterpret_cast<__m256i>(narrow));
   }
 }
@@ -73,12 +75,12 @@ GRIMACE_AVX512 void zip_rows(const bf16* a, const bf16* b, int64_t count, uint32
 }
 
 GRIMACE_AVX512 void transpose_words(const void* from, int64_t stride, int64_t rows, int64_t words,
-                                    uint32_t* out) {
+                                    uint32_t* out, int64_t out_stride) {
   __m512i x[kStep];
   for (int64_t r = 0; r < kStep; ++r)
     x[r] = _mm512_maskz_loadu_epi32(r < rows ? first(words) : __mmask16{0},
                                     static_cast<const char*>(from) + r * stride);
-  store_columns(x, out, kStep);
+  store_columns(x, out, out_stride);
 }
 
 GRIMACE_AVX512 void transpose_pairs(const bf16* from, int64_t stride, int64_t rows, int64_t columns,

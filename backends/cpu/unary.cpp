@@ -124,7 +124,7 @@ void map_to_bf16(const Context& cpu, bf16* y, int64_t count, const F& f) {
 #pragma GCC ivdep
       for (int64_t i = 0; i < n; ++i) chunk[i] = f(first + i);
       if (rounds) {
-        narrow_row(chunk, n, y + first);
+        narrow_row(chunk, n, 1.0f, y + first);
         continue;
       }
 #pragma GCC ivdep
