@@ -36,18 +36,32 @@ def cpu_name():
     return platform.machine()
 
 
+# What holds PyTorch, its compiler, MKL and oneDNN to an instruction set, as GRIMACE_ISA does Grimace.
+# ONNX Runtime has no such setting.
+HELD_TO = {
+    isa: {
+        "ATEN_CPU_CAPABILITY": isa,
+        "MKL_ENABLE_INSTRUCTIONS": isa.upper(),
+        "ONEDNN_MAX_CPU_ISA": onednn,
+    }
+    for isa, onednn in (("avx2", "AVX2"), ("avx512", "AVX512_CORE_BF16"))
+}
+
+
 class Cpu:
     flags = ()  # of both programs
     look_seconds = 1.0  # at how idle the cores are
     precisions = ("bf16", "f32")
     batches = {"pretrain": [8], "finetune": [4], "inference": [1, 8]}
 
-    def __init__(self, build, peers, threads):
-        self.build, self.peers, self.threads = build, peers, threads
+    def __init__(self, build, peers, threads, isa=None):
+        self.build, self.peers, self.threads, self.isa = build, peers, threads, isa
+        if isa == "avx2":  # where PyTorch's bf16 takes minutes a step
+            self.precisions = ("f32",)
 
     def peers_of(self, work, precision, quick):
         torch = ["eager", "sdpa", "compile", "compile-sdpa"]
-        if work != "inference":
+        if work != "inference" or self.isa:
             return torch
         if precision == "bf16":  # ONNX Runtime has no bf16 on CPUs
             return torch + ["eager-cast", "sdpa-cast", "compile-cast", "openvino"]
@@ -66,8 +80,9 @@ class Cpu:
         environment = {
             "MALLOC_MMAP_MAX_": "0",
             "MALLOC_TRIM_THRESHOLD_": str(10**12),
-            "TORCHINDUCTOR_CACHE_DIR": str(self.build / "peers-cache"),
+            "TORCHINDUCTOR_CACHE_DIR": str(self.build / f"peers-cache{self.isa or ''}"),
             "OMP_NUM_THREADS": str(self.threads),
+            **HELD_TO.get(self.isa, {}),
         }
         if "GenuineIntel" not in Path("/proc/cpuinfo").read_text():
             library = self.build / "mkl_any_cpu.so"

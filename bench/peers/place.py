@@ -3,6 +3,7 @@
 Without PyTorch, so that other runtimes are measured without it in memory.
 """
 
+import os
 import re
 import time
 from itertools import pairwise
@@ -17,7 +18,8 @@ def resident_mb():
 class Cpu:
     device = "cpu"
     peak_shape = (4096, 1024, 4096)
-    precisions = ("f32", "bf16")
+    # PyTorch has no fast bf16 product for AVX2: a large one would take minutes.
+    precisions = ("f32",) if os.environ.get("ATEN_CPU_CAPABILITY") == "avx2" else ("f32", "bf16")
 
     def use(self, precision, variant):
         """Settings of PyTorch for what follows."""

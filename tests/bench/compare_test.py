@@ -149,9 +149,24 @@ class CompareTest(unittest.TestCase):
                     self.assertEqual(len(set(peers)), len(peers))
                     for peer in peers:
                         parse_variant(peer)
-                for peer in Cpu.peers_of(None, work, "bf16", quick):
+                for peer in Cpu(None, None, 2).peers_of(work, "bf16", quick):
                     if peer != "openvino":
                         self.assertFalse(parse_variant(peer).needs_gpu)
+
+    def test_an_instruction_set_holds_both_sides(self):
+        sys.path.insert(0, str(BENCH))
+        from comparing.places import Cpu
+
+        with tempfile.TemporaryDirectory() as folder:
+            held = Cpu(Path(folder), BENCH / "peers", 2, "avx2")
+            environment = held.environment()
+            free = Cpu(Path(folder), BENCH / "peers", 2).environment()
+        self.assertNotIn("ATEN_CPU_CAPABILITY", free)
+        self.assertEqual(environment["ATEN_CPU_CAPABILITY"], "avx2")
+        self.assertEqual(environment["MKL_ENABLE_INSTRUCTIONS"], "AVX2")
+        self.assertEqual(environment["ONEDNN_MAX_CPU_ISA"], "AVX2")
+        self.assertNotIn("onnxruntime", held.peers_of("inference", "f32", False))
+        self.assertEqual(held.precisions, ("f32",))
 
     def test_without_a_gpu(self):
         done = self.compare("--backend", "cuda", gpu=False)
@@ -165,6 +180,8 @@ class CompareTest(unittest.TestCase):
             ("--rounds", "-1"),
             ("--minutes", "0"),
             ("--only", "nothing"),
+            ("--isa", "sse2"),
+            ("--isa", "avx2", "--backend", "cuda"),
         ):
             self.assertEqual(self.compare(*options).returncode, 2, options)
 

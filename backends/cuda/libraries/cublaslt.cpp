@@ -7,8 +7,6 @@
 //
 // Repeatable: sums over k are split at most in parts that stay f32 in the workspace and are added
 // in a step of their own; schemes that add into the result, or round the parts, are refused.
-#include <cublasLt.h>
-
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -17,6 +15,7 @@
 
 #include "backends/cuda/kernels/product_tail.h"
 #include "backends/cuda/libraries/cublaslt_device.h"
+#include "backends/cuda/libraries/cublaslt_library.h"
 #include "backends/cuda/matmul.h"
 #include "runtime/log.h"
 
@@ -113,7 +112,7 @@ CublasLtMatmul::CublasLtMatmul(const MatmulSpec& spec, const MatmulOperands& ope
 // ---- What is to be computed --------------------------------------------------------------------
 
 void CublasLtMatmul::set(cublasLtMatmulDescAttributes_t attribute, const auto& value) {
-  check_status(cublasLtMatmulDescSetAttribute(&operation_, attribute, &value, sizeof value),
+  check_status(cublaslt().MatmulDescSetAttribute(&operation_, attribute, &value, sizeof value),
                "describing a product");
 }
 
@@ -121,15 +120,16 @@ void CublasLtMatmul::set(cublasLtMatmulDescAttributes_t attribute, const auto& v
 cublasLtMatrixLayoutOpaque_t CublasLtMatmul::layout(DType dtype, int64_t rows, int64_t cols,
                                                     int64_t stride) {
   cublasLtMatrixLayoutOpaque_t result{};
-  check_status(cublasLtMatrixLayoutInit(&result, data_type(dtype), static_cast<uint64_t>(cols),
-                                        static_cast<uint64_t>(rows), cols),
+  check_status(cublaslt().MatrixLayoutInit_internal(&result, sizeof result, data_type(dtype),
+                                                    static_cast<uint64_t>(cols),
+                                                    static_cast<uint64_t>(rows), cols),
                "describing a matrix");
   if (spec_.batch == 1) return result;
   const auto batch = static_cast<int32_t>(spec_.batch);
-  check_status(cublasLtMatrixLayoutSetAttribute(&result, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &batch,
-                                                sizeof batch),
+  check_status(cublaslt().MatrixLayoutSetAttribute(&result, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT,
+                                                   &batch, sizeof batch),
                "describing a batch");
-  check_status(cublasLtMatrixLayoutSetAttribute(
+  check_status(cublaslt().MatrixLayoutSetAttribute(
                    &result, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &stride, sizeof stride),
                "describing a batch");
   return result;
@@ -138,7 +138,9 @@ cublasLtMatrixLayoutOpaque_t CublasLtMatmul::layout(DType dtype, int64_t rows, i
 void CublasLtMatmul::describe() {
   const MatmulSpec& s = spec_;
   const auto compute = s.tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
-  check_status(cublasLtMatmulDescInit(&operation_, compute, CUDA_R_32F), "describing a product");
+  check_status(
+      cublaslt().MatmulDescInit_internal(&operation_, sizeof operation_, compute, CUDA_R_32F),
+      "describing a product");
   const auto operation = [](bool transposed) -> int32_t {
     return transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
   };
@@ -171,7 +173,7 @@ void CublasLtMatmul::prepare() {
   tail_.add_bias = std::exchange(spec_.bias, false);
   describe_epilogue();
   if (!tail_.add_bias || !choose())
-    throw RunError(cat("cuBLASLt ", cublasLtGetVersion(), " has no algorithm for ", node_text_,
+    throw RunError(cat("cuBLASLt ", cublaslt().GetVersion(), " has no algorithm for ", node_text_,
                        " (", to_string(spec_), "); use --backend cpu"));
 }
 
@@ -195,8 +197,8 @@ bool CublasLtMatmul::choose_known(const std::string& key) {
   cublasLtMatmulAlgo_t algorithm;
   std::memcpy(&algorithm, known->data(), sizeof algorithm);
   cublasLtMatmulHeuristicResult_t result{};
-  const cublasStatus_t status = cublasLtMatmulAlgoCheck(device_->handle, &operation_, &b_, &a_, &y_,
-                                                        &y_, &algorithm, &result);
+  const cublasStatus_t status = cublaslt().MatmulAlgoCheck(device_->handle, &operation_, &b_, &a_,
+                                                           &y_, &y_, &algorithm, &result);
   if (status != CUBLAS_STATUS_SUCCESS || !repeatable(algorithm) ||
       result.workspaceSize > static_cast<size_t>(library_bytes_))
     return false;
@@ -207,17 +209,19 @@ bool CublasLtMatmul::choose_known(const std::string& key) {
 bool CublasLtMatmul::repeatable(const cublasLtMatmulAlgo_t& algorithm) {
   uint32_t scheme = 0;
   size_t written = 0;
-  const cublasStatus_t status = cublasLtMatmulAlgoConfigGetAttribute(
+  const cublasStatus_t status = cublaslt().MatmulAlgoConfigGetAttribute(
       &algorithm, CUBLASLT_ALGO_CONFIG_REDUCTION_SCHEME, &scheme, sizeof scheme, &written);
   return status == CUBLAS_STATUS_SUCCESS && (scheme & ~kReductions) == 0;
 }
 
 Candidates CublasLtMatmul::candidates() {
   cublasLtMatmulPreferenceOpaque_t preference{};
-  check_status(cublasLtMatmulPreferenceInit(&preference), "stating preferences");
+  check_status(cublaslt().MatmulPreferenceInit_internal(&preference, sizeof preference),
+               "stating preferences");
   const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
-    check_status(cublasLtMatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof value),
-                 "stating preferences");
+    check_status(
+        cublaslt().MatmulPreferenceSetAttribute(&preference, attribute, &value, sizeof value),
+        "stating preferences");
   };
   prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<uint64_t>(library_bytes_));
   prefer(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, kReductions);
@@ -228,8 +232,8 @@ Candidates CublasLtMatmul::candidates() {
   Candidates found(kCandidates);
   int count = 0;
   const cublasStatus_t status =
-      cublasLtMatmulAlgoGetHeuristic(device_->handle, &operation_, &b_, &a_, &y_, &y_, &preference,
-                                     kCandidates, found.data(), &count);
+      cublaslt().MatmulAlgoGetHeuristic(device_->handle, &operation_, &b_, &a_, &y_, &y_,
+                                        &preference, kCandidates, found.data(), &count);
   if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
   check_status(status, "looking for an algorithm");
   found.resize(static_cast<size_t>(count));
@@ -285,9 +289,9 @@ void CublasLtMatmul::enqueue(cudaStream_t stream, const cublasLtMatmulAlgo_t& al
   const float alpha = 1.0f;
   const float beta = spec_.residual ? 1.0f : 0.0f;
   const void* c = spec_.residual ? operands_.residual : y;
-  check_status(cublasLtMatmul(device_->handle, &operation_, &alpha, operands_.b, &b_, operands_.a,
-                              &a_, &beta, c, &y_, y, &y_, &algorithm, scratch(),
-                              static_cast<size_t>(library_bytes_), stream),
+  check_status(cublaslt().Matmul(device_->handle, &operation_, &alpha, operands_.b, &b_,
+                                 operands_.a, &a_, &beta, c, &y_, y, &y_, &algorithm, scratch(),
+                                 static_cast<size_t>(library_bytes_), stream),
                "a product");
 }
 

@@ -4,6 +4,8 @@
 #include <memory>
 #include <mutex>
 
+#include "backends/cuda/libraries/cublaslt_library.h"
+
 namespace grimace::cuda {
 namespace {
 
@@ -12,15 +14,15 @@ AlgorithmOwner owner_of(int device) {
   check_cuda(cudaGetDeviceProperties(&properties, device), "reading a device's properties");
   int driver = 0;
   check_cuda(cudaDriverGetVersion(&driver), "reading the driver's version");
-  return {properties.name, driver, static_cast<int64_t>(cublasLtGetVersion())};
+  return {properties.name, driver, static_cast<int64_t>(cublaslt().GetVersion())};
 }
 
 }  // namespace
 
 void check_cublaslt(cublasStatus_t status, const char* what, const std::string& node_text) {
   if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw RunError(
-      cat("cuBLASLt failed in ", what, " for ", node_text, ": ", cublasLtGetStatusString(status)));
+  throw RunError(cat("cuBLASLt failed in ", what, " for ", node_text, ": ",
+                     cublaslt().GetStatusString(status)));
 }
 
 CublasLtDevice& cublaslt_device(const std::string& node_text) {
@@ -33,7 +35,7 @@ CublasLtDevice& cublaslt_device(const std::string& node_text) {
   std::unique_ptr<CublasLtDevice>& entry = (*devices)[device];
   if (entry == nullptr) {
     cublasLtHandle_t handle = nullptr;
-    check_cublaslt(cublasLtCreate(&handle), "starting the library", node_text);
+    check_cublaslt(cublaslt().Create(&handle), "starting the library", node_text);
     entry.reset(new CublasLtDevice{
         handle, AlgorithmCache(AlgorithmCache::default_folder(), owner_of(device)), {}, {}});
   }
