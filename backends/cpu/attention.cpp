@@ -33,7 +33,9 @@ struct Forward {
   struct Session {};
   Forward(const ops::AttentionShape& s, float scale_of_scores, Isa of_run)
       : isa(of_run),
-        product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
+        product(isa, std::is_same_v<T, bf16>),
+        scale(scale_of_scores),
+        block(query_block(s)) {}
 
   Isa isa;
   TileProduct product;

@@ -29,7 +29,9 @@ struct Backward {
   struct Session {};
   Backward(const ops::AttentionShape& s, float scale_of_scores, Isa of_run)
       : isa(of_run),
-        product(isa, std::is_same_v<T, bf16>), scale(scale_of_scores), block(query_block(s)) {}
+        product(isa, std::is_same_v<T, bf16>),
+        scale(scale_of_scores),
+        block(query_block(s)) {}
 
   Isa isa;
   TileProduct product;
@@ -127,7 +129,8 @@ struct Backward {
 
   template <typename Y>
   static void store(const float* from, int64_t stride, const HeadRows<Y>& to) {
-    for (int64_t r = 0; r < to.rows; ++r) store_row<T>(from + r * stride, to.width, 1.0f, to.row(r));
+    for (int64_t r = 0; r < to.rows; ++r)
+      store_row<T>(from + r * stride, to.width, 1.0f, to.row(r));
   }
 };
 
