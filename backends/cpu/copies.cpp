@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "backends/cpu/kernels.h"
-#include "backends/cpu/loops.h"
 #include "backends/cpu/parallel.h"
+#include "backends/loops.h"
 #include "ir/ops/elementwise.h"
 #include "ir/ops/layout.h"
 

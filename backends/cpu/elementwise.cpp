@@ -3,8 +3,8 @@
 // columns where there is one row. In place is allowed: element i is read before it is written.
 #include "ir/ops/elementwise.h"
 #include "backends/cpu/kernels.h"
-#include "backends/cpu/loops.h"
 #include "backends/cpu/parallel.h"
+#include "backends/loops.h"
 #include "ir/op_def.h"
 #include "ir/ops/layout.h"
 

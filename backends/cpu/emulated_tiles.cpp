@@ -11,10 +11,6 @@ namespace {
 
 constexpr int kWords = kTileBytes / 4;
 
-struct Tile {
-  uint32_t word[kTileRows][kWords];
-};
-
 struct Unit {
   TileConfig config{.palette = 0};  // the initial state: no register has a shape
   Tile tiles[kTiles]{};
@@ -51,6 +47,32 @@ float high(uint32_t word) {
 }
 
 }  // namespace
+
+// The target has fused multiply-adds as an instruction; the library's take far longer.
+[[gnu::target("avx2,fma")]] void add_tile_product(Tile& c, const Tile& a, const Tile& b, int rows,
+                                                  int columns, int pairs) {
+  for (int m = 0; m < rows; ++m) {
+    float even[kWords]{};
+    float odd[kWords]{};
+    for (int k = 0; k < pairs; ++k) {
+      const uint32_t pair = a.word[m][k];
+      for (int n = 0; n < columns; ++n) {
+        const uint32_t column = b.word[k][n];
+        even[n] = flushed(__builtin_fmaf(low(pair), low(column), even[n]));
+        odd[n] = flushed(__builtin_fmaf(high(pair), high(column), odd[n]));
+      }
+    }
+    for (int n = 0; n < kWords; ++n) {
+      if (n >= columns) {
+        c.word[m][n] = 0;
+        continue;
+      }
+      const float old = std::bit_cast<float>(flushed(c.word[m][n]));
+      const float sum = flushed(old + flushed(even[n] + odd[n]));
+      c.word[m][n] = std::bit_cast<uint32_t>(sum);
+    }
+  }
+}
 
 void EmulatedTiles::configure(const TileConfig& config) {
   const TileConfig none{.palette = 0};
@@ -93,8 +115,7 @@ void EmulatedTiles::store_tile(int tile, void* to, int64_t stride) {
                 static_cast<size_t>(shape.bytes));
 }
 
-// The target has fused multiply-adds as an instruction; the library's take far longer.
-[[gnu::target("avx2,fma")]] void EmulatedTiles::dot_tiles(int c, int a, int b) {
+void EmulatedTiles::dot_tiles(int c, int a, int b) {
   const TileShape cs = shape_of(c);
   const TileShape as = shape_of(a);
   const TileShape bs = shape_of(b);
@@ -104,28 +125,7 @@ void EmulatedTiles::store_tile(int tile, void* to, int64_t stride) {
   fault_unless(as.rows == cs.rows, "A and C must have the same rows", c);
   fault_unless(as.bytes / 4 == bs.rows, "A must have as many pairs as B has rows", c);
   fault_unless(bs.bytes == cs.bytes, "B and C must have the same columns", c);
-  for (int m = 0; m < cs.rows; ++m) {
-    float even[kWords]{};
-    float odd[kWords]{};
-    for (int k = 0; k < bs.rows; ++k) {
-      const uint32_t pair = unit.tiles[a].word[m][k];
-      for (int n = 0; n < cs.bytes / 4; ++n) {
-        const uint32_t column = unit.tiles[b].word[k][n];
-        even[n] = flushed(__builtin_fmaf(low(pair), low(column), even[n]));
-        odd[n] = flushed(__builtin_fmaf(high(pair), high(column), odd[n]));
-      }
-    }
-    Tile& sums = unit.tiles[c];
-    for (int n = 0; n < kWords; ++n) {
-      if (n >= cs.bytes / 4) {
-        sums.word[m][n] = 0;
-        continue;
-      }
-      const float old = std::bit_cast<float>(flushed(sums.word[m][n]));
-      const float sum = flushed(old + flushed(even[n] + odd[n]));
-      sums.word[m][n] = std::bit_cast<uint32_t>(sum);
-    }
-  }
+  add_tile_product(unit.tiles[c], unit.tiles[a], unit.tiles[b], cs.rows, cs.bytes / 4, bs.rows);
 }
 
 }  // namespace grimace::cpu

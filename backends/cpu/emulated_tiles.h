@@ -9,6 +9,15 @@
 
 namespace grimace::cpu {
 
+// A register.
+struct Tile {
+  uint32_t word[kTileRows][kTileBytes / 4];
+};
+
+// `rows` rows of `columns` words of c += those of a, of `pairs` words, times b. It never fails and
+// touches nothing else, so that signal handlers may call it.
+void add_tile_product(Tile& c, const Tile& a, const Tile& b, int rows, int columns, int pairs);
+
 class EmulatedTiles {
  public:
   static void configure(const TileConfig& config);

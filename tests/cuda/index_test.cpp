@@ -10,7 +10,6 @@ namespace {
 
 using cuda::FastDivide;
 using cuda::kMostSteps;
-using cuda::Loops;
 using cuda::Piece;
 using cuda::pieces;
 

@@ -7,14 +7,11 @@
 #include <array>
 #include <vector>
 
-#include "backends/cpu/loops.h"
 #include "backends/cuda/kernels.h"
+#include "backends/loops.h"
 #include "ir/op_def.h"
 
 namespace grimace::cuda {
-
-using cpu::collapse;
-using cpu::Loops;
 
 // ---- Element types, on the host ------------------------------------------------------------
 // Each calls visit(T{}) with the storage type of `dtype`; false, without a call, for the others.

@@ -1,12 +1,13 @@
 // Loop nests over strided operands: an iteration space with one stride per axis and operand,
-// reduced to as few axes as describe it. Shared by broadcasting, copies and transposes.
+// reduced to as few axes as describe it. Shared by broadcasting, copies and transposes, on the CPU
+// and on GPUs.
 #pragma once
 
 #include <array>
 
 #include "ir/types.h"
 
-namespace grimace::cpu {
+namespace grimace {
 
 // N operands walked together. After collapse() the rank is at least 1.
 template <size_t N>
@@ -71,4 +72,4 @@ inline void for_each_row(const Loops<N>& loops, int64_t begin, int64_t end, cons
   }
 }
 
-}  // namespace grimace::cpu
+}  // namespace grimace
