@@ -3,6 +3,8 @@
 // dv. Where threads share a head, each has its own sums for dk and dv, added in order at the end.
 #include <omp.h>
 
+#include "backends/cpu/attention_columns.h"
+#include "backends/cpu/attention_rows.h"
 #include "backends/cpu/attention_tiles.h"
 #include "backends/cpu/emulated_tiles.h"
 #include "backends/cpu/kernels.h"
@@ -11,128 +13,6 @@
 
 namespace grimace::cpu {
 namespace {
-
-// x becomes the weights softmax(scale x), dw becomes the gradient of x.
-inline void softmax_row_back(float* x, float* dw, int64_t keys, float scale) {
-  const float norm = 1.0f / exponentials(x, keys, scale);
-  const float mean = norm * lane_sum(keys, [x, dw](int64_t c) { return x[c] * dw[c]; });
-#pragma GCC ivdep
-  for (int64_t c = 0; c < keys; ++c) {
-    x[c] *= norm;
-    dw[c] = scale * x[c] * (dw[c] - mean);
-  }
-}
-
-template <typename T>
-struct Backward {
-  using Operand = T;
-  struct Session {};
-  Backward(const ops::AttentionShape& s, float scale_of_scores, Isa of_run)
-      : isa(of_run),
-        product(isa, std::is_same_v<T, bf16>),
-        scale(scale_of_scores),
-        block(query_block(s)) {}
-
-  Isa isa;
-  TileProduct product;
-  float scale;
-  int64_t block;  // even
-
-  struct Scratch {
-    Word<T>*keys, *values;  // columns are keys
-    Word<T>* keys_by_row;   // columns are k's own
-    Word<T>*queries, *dy;   // of the block; columns are q's and dy's own
-    float *scores, *dscores;
-    Word<T>*zip, *dzip;  // the same with pairs of queries as words; of f32 the same memory
-    T* ds;               // dscores row by row; of f32 the same memory
-    float* dq;
-    float *dk, *dv;  // sums over the blocks
-  };
-  static int64_t sum_floats(const ops::AttentionShape& s) {
-    return 2 * whole_vectors(s.keys) * whole_vectors(s.width);
-  }
-  Scratch carve(Carver& memory, const ops::AttentionShape& s) const {
-    const int64_t columns = whole_vectors(s.keys);
-    const int64_t width = whole_vectors(s.width);
-    Scratch scratch{};
-    scratch.keys = memory.take<Word<T>>(columns * steps_of<T>(s.width));
-    scratch.values = memory.take<Word<T>>(columns * steps_of<T>(s.width));
-    scratch.keys_by_row = memory.take<Word<T>>(width * steps_of<T>(s.keys));
-    scratch.queries = memory.take<Word<T>>(width * steps_of<T>(block));
-    scratch.dy = memory.take<Word<T>>(width * steps_of<T>(block));
-    scratch.scores = memory.take<float>(block * columns);
-    scratch.dscores = memory.take<float>(block * columns);
-    if constexpr (std::is_same_v<T, float>) {
-      scratch.zip = scratch.scores;
-      scratch.dzip = scratch.ds = scratch.dscores;
-    } else {
-      scratch.zip = memory.take<Word<T>>(steps_of<T>(block) * columns);
-      scratch.dzip = memory.take<Word<T>>(steps_of<T>(block) * columns);
-      scratch.ds = memory.take<T>(block * columns);
-    }
-    scratch.dq = memory.take<float>(block * width);
-    scratch.dk = memory.take<float>(sum_floats(s));
-    scratch.dv = scratch.dk + columns * width;
-    return scratch;
-  }
-
-  // Rows r, r + 1, ... of a word: scores and dscores become weights and gradients, and these the
-  // operands of products along keys and along queries.
-  void word_of_rows(const Scratch& s, int64_t r, int64_t rows, int64_t columns,
-                    int64_t keys) const {
-    float* w = s.scores + r * columns;
-    float* d = s.dscores + r * columns;
-    if constexpr (std::is_same_v<T, bf16>) {
-      const int64_t word = r / 2 * columns;
-      softmax_pair_back(
-          w, d, columns, std::min<int64_t>(2, rows - r), keys, columns, scale,
-          {s.zip + word, s.dzip + word, kVector, {s.ds + r * columns, s.ds + (r + 1) * columns}});
-    } else {
-      softmax_row_back(w, d, keys, scale);
-    }
-  }
-
-  template <typename Y>
-  void head(const Scratch& s, const std::array<HeadRows<const T>, 4>& in,
-            const HeadRows<Y>& dq) const {
-    const auto& [q, k, v, dy] = in;
-    const int64_t columns = whole_vectors(k.rows);
-    const int64_t width = whole_vectors(k.width);
-    pack_transposed(isa, k, product.panel(), s.keys);
-    pack_transposed(isa, v, product.panel(), s.values);
-    pack_rows(k, product.panel(), s.keys_by_row);
-    for (int64_t first = 0; first < q.rows; first += block) {
-      const int64_t rows = std::min(block, q.rows - first);
-      const int64_t steps = steps_of<T>(k.width);
-      product.run(rows, columns, steps, q.operand(first), s.keys, s.scores, columns, false);
-      product.run(rows, columns, steps, dy.operand(first), s.values, s.dscores, columns, false);
-      for (int64_t r = 0; r < rows; r += Words<T>::kPer) word_of_rows(s, r, rows, columns, k.rows);
-      const HeadRows<const T> ds{s.ds, rows, k.rows, columns};
-      product.run(rows, width, steps_of<T>(k.rows), ds.operand(), s.keys_by_row, s.dq, width,
-                  false);
-      store(s.dq, width, dq.part(first, rows));
-      // Row i of the transposed operands is key i, and a step goes to the next word of queries.
-      pack_rows(q.part(first, rows), product.panel(), s.queries);
-      pack_rows(dy.part(first, rows), product.panel(), s.dy);
-      product.run(k.rows, width, steps_of<T>(rows), {s.dzip, 4, columns * 4}, s.queries, s.dk,
-                  width, first > 0);
-      product.run(k.rows, width, steps_of<T>(rows), {s.zip, 4, columns * 4}, s.dy, s.dv, width,
-                  first > 0);
-    }
-  }
-  template <typename Y>
-  static void store_sums(const float* sums, const HeadRows<Y>& dk, const HeadRows<Y>& dv) {
-    const int64_t width = whole_vectors(dk.width);
-    store(sums, width, dk);
-    store(sums + whole_vectors(dk.rows) * width, width, dv);
-  }
-
-  template <typename Y>
-  static void store(const float* from, int64_t stride, const HeadRows<Y>& to) {
-    for (int64_t r = 0; r < to.rows; ++r)
-      store_row<T>(from + r * stride, to.width, 1.0f, to.row(r));
-  }
-};
 
 // Head: how one is computed, and as what; X: what the operands are made of, which differs from
 // that where bf16 is widened.
@@ -223,12 +103,14 @@ Kernel make_attention_grad(const Node& node, const Operands& operands, const Con
   const ops::AttentionShape s = ops::attention_shape(node, node.num_inputs() - 1);
   if (s.empty())
     return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
-  if (node.in(0).dtype == DType::f32) return Gradients<Backward<float>, float>(node, operands, cpu);
-  if (!uses_pairs(cpu, s)) return Gradients<Backward<float>, bf16>(node, operands, cpu);
+  if (node.in(0).dtype == DType::f32)
+    return Gradients<ColumnsBackward<float>, float>(node, operands, cpu);
+  if (!uses_pairs(cpu, s)) return Gradients<ColumnsBackward<float>, bf16>(node, operands, cpu);
   if (cpu.isa == Isa::amx) return Gradients<TiledBackward<AmxTiles>, bf16>(node, operands, cpu);
   if (cpu.isa == Isa::amx_emulated)
     return Gradients<TiledBackward<EmulatedTiles>, bf16>(node, operands, cpu);
-  return Gradients<Backward<bf16>, bf16>(node, operands, cpu);
+  if (s.keys <= kFewKeys) return Gradients<ColumnsBackward<bf16>, bf16>(node, operands, cpu);
+  return Gradients<RowsBackward, bf16>(node, operands, cpu);
 }
 
 }  // namespace grimace::cpu

@@ -9,7 +9,6 @@
 
 #include "backends/cpu/bf16_rows.h"
 #include "backends/cpu/context.h"
-#include "backends/cpu/lanes.h"
 #include "backends/cpu/tile_product.h"
 #include "backends/cpu/vector_math.h"
 #include "backends/cpu/word_columns.h"
@@ -93,15 +92,6 @@ inline void pack_rows(const HeadRows<const T>& x, int64_t panel, Word<T>* out) {
       std::fill(to + real, to + count, Word<T>{});
     }
   }
-}
-
-// x becomes e^(scale (x - top)), of which the largest is 1; returns the sum.
-inline float exponentials(float* x, int64_t count, float scale) {
-  const float sign = scale < 0.0f ? -1.0f : 1.0f;
-  const float top = sign * lane_max(count, [x, sign](int64_t c) { return sign * x[c]; });
-  return lane_sum(count, [x, top, scale](int64_t c) {
-    return x[c] = fast_exp_below_zero((x[c] - top) * scale);
-  });
 }
 
 // Where heads lie in an attention node's packed tensors.
