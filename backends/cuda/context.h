@@ -17,8 +17,6 @@ struct Properties {
   std::string name = "NVIDIA H200";
   int capability = 90;  // 10 major + minor
   int multiprocessors = 132;
-  int64_t shared_per_block = 227 << 10;
-  int64_t l2_bytes = 60 << 20;
   int64_t memory_bytes = int64_t{141} << 30;
 };
 
@@ -51,7 +49,6 @@ class Faults {
   const std::string& message(int number) const {
     return messages_.at(static_cast<size_t>(number - 1));
   }
-  bool any() const { return !messages_.empty(); }
   void place(int* flag) { flag_ = flag; }
   int* flag() const { return flag_; }
 

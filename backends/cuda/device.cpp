@@ -42,8 +42,6 @@ Properties properties_of(int ordinal) {
   return {.name = found.name,
           .capability = 10 * found.major + found.minor,
           .multiprocessors = found.multiProcessorCount,
-          .shared_per_block = static_cast<int64_t>(found.sharedMemPerBlockOptin),
-          .l2_bytes = found.l2CacheSize,
           .memory_bytes = static_cast<int64_t>(found.totalGlobalMem)};
 }
 

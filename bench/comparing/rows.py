@@ -3,6 +3,7 @@
 import statistics
 
 GRIMACE = "grimace"
+NO_TIME = "not run: no time left"
 MOST_KERNELS = 30  # in the table; the JSON file has all
 
 
@@ -58,7 +59,7 @@ def rows_of(row, peers, samples, failed, ceiling):
             if own:
                 entry["ratio"] = round(base["clips_per_s"] / entry["peer_clips_per_s"], 3)
         else:
-            entry["peer_failed"] = failed.get(peer, "not run: no time left")
+            entry["peer_failed"] = failed.get(peer, NO_TIME)
         rows.append(entry)
     return rows
 
