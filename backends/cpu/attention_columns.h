@@ -11,6 +11,8 @@
 
 namespace grimace::cpu {
 
+// Of bf16. Rows and columns take the same time at 11 keys (columns a little less) and at 101
+// (rows).
 constexpr int64_t kFewKeys = 32;
 constexpr int64_t kMostColumns = 64;
 
