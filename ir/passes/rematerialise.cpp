@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -26,6 +27,7 @@ constexpr double kFlopsPerByte = 16.0;
 constexpr int kDeepest = 6;
 constexpr int kRounds = 200;
 constexpr int kHalvings = 6;
+constexpr std::string_view kAgain = "again/";  // scope of what was computed again, however often
 constexpr double kAnyCost = std::numeric_limits<double>::infinity();
 
 bool is_view(const Node& node) {
@@ -72,8 +74,10 @@ class Rematerialiser {
     bool output = false;
   };
 
-  // In the order of the graph. What is made before a node later on lies half a place before it.
+  // In the order of the graph. What is made before a node lies half a place before it, until all is
+  // numbered anew: among nodes of one place nothing tells which comes first.
   void number() {
+    position_.clear();
     for (const Node& node : graph_.nodes())
       position_.emplace(&node, static_cast<double>(position_.size()));
   }
@@ -146,7 +150,7 @@ class Rematerialiser {
       inputs.push_back(is_there(input, where)
                            ? input
                            : again(*input.producer(), where, made)[result_index(input)]);
-    graph_.scope = "again/" + node.scope();
+    graph_.scope = node.scope().starts_with(kAgain) ? node.scope() : cat(kAgain, node.scope());
     return made[&node] = emit(node, std::move(inputs), where);
   }
 
@@ -165,6 +169,7 @@ class Rematerialiser {
     const InsertBefore here(graph_, where);
     Made made;
     redirect(v, again(*v.producer(), where, made)[result_index(v)], where);
+    number();
   }
 
   // Uses of `from` at `where` and later read `to`; views of it made before are made again.
