@@ -18,6 +18,13 @@ unsigned blocks_for(int64_t count, int64_t per_block, int64_t most) {
   return static_cast<unsigned>(std::clamp<int64_t>((count + per_block - 1) / per_block, 1, most));
 }
 
+unsigned blocks_for_all(int64_t count, int64_t per_block) {
+  constexpr int64_t most = (int64_t{1} << 31) - 1;
+  check(count / per_block < most, "a GPU starts at most ", most,
+        " blocks at once; this tensor takes ", count / per_block);
+  return blocks_for(count, per_block, most);
+}
+
 // The limit is the kernel's, not the launch's: it is only ever raised, as recorded launches need
 // theirs later.
 void allow_shared_memory(const void* kernel, unsigned bytes) {

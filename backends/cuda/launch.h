@@ -21,6 +21,8 @@ std::string to_string(const Geometry& geometry);
 // Of `count` things, `per_block` by each block; at least one block. Kernels loop with a stride of
 // the grid where that is more than `most` blocks.
 unsigned blocks_for(int64_t count, int64_t per_block, int64_t most = int64_t{1} << 20);
+// The same for kernels without such a loop. Error where there are more than a grid can have.
+unsigned blocks_for_all(int64_t count, int64_t per_block);
 
 // Throws RunError with CUDA's own words when `status` is not success.
 void check_cuda(cudaError_t status, const char* what);

@@ -144,7 +144,7 @@ GpuKernel make_tiles(const std::string& what, const Loops<2>& loops, int axis, i
     const Loops<2> others = without(loops, axis, loops.rank - 1);
     t.others = Walk<2>(others);
     const int64_t count = others.count() * t.tiles_down.divisor * t.tiles_across.divisor;
-    const Geometry geometry{.grid = {blocks_for(count, 1, kMostSteps)}, .block = {kThreads}};
+    const Geometry geometry{.grid = {blocks_for_all(count, 1)}, .block = {kThreads}};
     internal_check(geometry.grid.x == count, what, ": ", count, " tiles");
     kernel.name = cat(what, ", tiles of ", t.depth, "x", t.cols, ", ", to_string(geometry));
     kernel.run = [geometry, t](cudaStream_t stream) { launch(copy_tiles<W>, geometry, stream, t); };

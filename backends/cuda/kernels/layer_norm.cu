@@ -97,7 +97,7 @@ GpuKernel layer_norm(const Node& node, const Operands& operands, const Context& 
   const bool in_registers = std::is_same_v<T, float> && fits_registers(a.cols);
   const int64_t resident = int64_t{4} * context.properties.multiprocessors;
   const Geometry geometry{.grid = {in_registers ? blocks_for(a.rows, kBlock / kWarp, resident)
-                                                : blocks_for(a.rows, 1, kMostBlocks)},
+                                                : blocks_for_all(a.rows, 1)},
                           .block = {kBlock}};
   const char* how = in_registers ? ", in registers, " : ", in passes, ";
   GpuKernel kernel;

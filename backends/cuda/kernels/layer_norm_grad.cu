@@ -120,8 +120,8 @@ __global__ void __launch_bounds__(kBlock)
     grad_columns(LayerNormGrad<D> a, float* shares, int64_t chunk) {
   __shared__ float shared[2 * kBlock];
   const int64_t column =
-      int64_t{blockIdx.y} * kColumnsWidth + static_cast<int>(threadIdx.x) % kColumnsWidth;
-  const int64_t begin = int64_t{blockIdx.x} * chunk;
+      int64_t{blockIdx.x} * kColumnsWidth + static_cast<int>(threadIdx.x) % kColumnsWidth;
+  const int64_t begin = int64_t{blockIdx.y} * chunk;
   const int64_t end = begin + chunk < a.rows ? begin + chunk : a.rows;
   float sum[2] = {};
   if (column < a.cols)
@@ -132,8 +132,8 @@ __global__ void __launch_bounds__(kBlock)
     }
   sum_columns<2>(sum, kColumnsWidth, shared);
   if (threadIdx.x >= kColumnsWidth || column >= a.cols) return;
-  shares[int64_t{blockIdx.x} * 2 * a.cols + column] = sum[0];
-  shares[(int64_t{blockIdx.x} * 2 + 1) * a.cols + column] = sum[1];
+  shares[int64_t{blockIdx.y} * 2 * a.cols + column] = sum[0];
+  shares[(int64_t{blockIdx.y} * 2 + 1) * a.cols + column] = sum[1];
 }
 
 __global__ void __launch_bounds__(kBlock)
@@ -171,9 +171,9 @@ LayerNormGrad<D> arguments(const Node& node, const Operands& operands) {
 template <typename D>
 void launch_long_rows(const LayerNormGrad<D>& a, float* shares, unsigned parts,
                       cudaStream_t stream) {
-  const Geometry rows{.grid = {blocks_for(a.rows, 1, kMostBlocks)}, .block = {kBlock}};
+  const Geometry rows{.grid = {blocks_for_all(a.rows, 1)}, .block = {kBlock}};
   if (a.rows > 0) launch(grad_long_rows<D>, rows, stream, a);
-  const Geometry columns{.grid = {parts, blocks_for(a.cols, kColumnsWidth)}, .block = {kBlock}};
+  const Geometry columns{.grid = {blocks_for_all(a.cols, kColumnsWidth), parts}, .block = {kBlock}};
   launch(grad_columns<D>, columns, stream, a, shares, quotient_up(a.rows, parts));
 }
 
@@ -198,7 +198,7 @@ GpuKernel layer_norm_grad(const Node& node, const Operands& operands, const Cont
       });
     else
       launch_long_rows(a, shares, parts, stream);
-    const Geometry finish{.grid = {blocks_for(2 * a.cols, kFinishWidth)}, .block = {kBlock}};
+    const Geometry finish{.grid = {blocks_for_all(2 * a.cols, kFinishWidth)}, .block = {kBlock}};
     launch(finish_shares, finish, stream, shares, parts, a.cols, a.dweight, a.dbias);
   };
   return kernel;

@@ -37,8 +37,7 @@ template <typename T>
 GpuKernel cross_entropy(const Node& node, const Operands& operands) {
   const int64_t rows = node.in(0).shape[0];
   const int64_t cols = node.in(0).shape[1];
-  const Geometry geometry{.grid = {blocks_for(rows, kBlock / kWarp, kMostBlocks)},
-                          .block = {kBlock}};
+  const Geometry geometry{.grid = {blocks_for_all(rows, kBlock / kWarp)}, .block = {kBlock}};
   return {.name = cat("cross_entropy ", name_of(node.in(0).dtype), ", ", cols, " classes, ",
                       to_string(geometry)),
           .run = [=, logits = address<T>(operands.in[0]), target = address<T>(operands.in[1]),

@@ -137,7 +137,7 @@ void launch_product_tail(const ProductTail& t, cudaStream_t stream) {
 }
 
 void launch_round(const float* values, int64_t count, DType to, void* out, cudaStream_t stream) {
-  const Geometry geometry{dim3(blocks_for(count, kThreads)), dim3(kThreads)};
+  const Geometry geometry{dim3(blocks_for_all(count, kThreads)), dim3(kThreads)};
   internal_check(to == DType::bf16 || to == DType::f16, "rounding to ", name_of(to));
   if (count == 0) return;
   if (to == DType::bf16)

@@ -292,7 +292,7 @@ Cubes cubes_of(const Node& node, const Operands& operands, int video, const Cont
 
 Geometry geometry_of(const Node& node, const Cubes& a) {
   const int64_t shared = kChannels * a.pixels() * size_of(DType::f32);
-  return {.grid = {blocks_for(node.out().shape[0] * a.per_clip, 1, kMostBlocks)},
+  return {.grid = {blocks_for_all(node.out().shape[0] * a.per_clip, 1)},
           .block = {kThreads},
           .shared_bytes = static_cast<unsigned>(shared)};
 }
@@ -323,7 +323,7 @@ GpuKernel loss(const Node& node, const Operands& operands, const Context& contex
   const int64_t count = node.in(0).shape[0] * cubes.per_clip;
   Geometry geometry = geometry_of(node, cubes);
   if (in_registers)
-    geometry = {.grid = {blocks_for(count, kThreads / kWarp, kMostBlocks)}, .block = {kThreads}};
+    geometry = {.grid = {blocks_for_all(count, kThreads / kWarp)}, .block = {kThreads}};
   const auto elements = static_cast<double>(node.in(0).numel());
   context.workspace->reserve(count * size_of(DType::f32));
   return {.name = name_of_cubes(node, cubes, geometry),

@@ -85,14 +85,14 @@ __global__ void __launch_bounds__(kBlock, 4)  // left alone, ptxas spills for f1
 template <typename X, int N>
 void launch_pass(const Pass& pass, const X* x, float* y, cudaStream_t stream) {
   if (pass.inner > 1) {
-    const auto blocks = blocks_for(pass.outer * pass.parts * pass.tiles, 1, kMostBlocks);
+    const auto blocks = blocks_for_all(pass.outer * pass.parts * pass.tiles, 1);
     launch(sum_columns_of<X, N>, {.grid = {blocks}, .block = {kBlock}}, stream, x, y, pass);
   } else if (pass.chunk > kLongRow) {
-    const auto blocks = blocks_for(pass.outer * pass.parts, 1, kMostBlocks);
+    const auto blocks = blocks_for_all(pass.outer * pass.parts, 1);
     launch(sum_long_rows<X, N>, {.grid = {blocks}, .block = {kBlock}}, stream, x, y, pass);
   } else {
     const int lanes = power_of_two(quotient_up(pass.length, N), kWarp);
-    const auto blocks = blocks_for(pass.outer, kBlock / lanes, kMostBlocks);
+    const auto blocks = blocks_for_all(pass.outer, kBlock / lanes);
     launch(sum_rows<X, N>, {.grid = {blocks}, .block = {kBlock}}, stream, x, y, pass, lanes);
   }
 }

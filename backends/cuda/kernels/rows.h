@@ -6,8 +6,7 @@
 
 namespace grimace::cuda {
 
-constexpr int kBlock = 256;                       // threads, where nothing else is said
-constexpr int64_t kMostBlocks = (1ll << 31) - 1;  // of a grid: for kernels without a loop
+constexpr int kBlock = 256;  // threads, where nothing else is said
 
 // ---- On the host ---------------------------------------------------------------------------
 inline bool is_real(DType dtype) {

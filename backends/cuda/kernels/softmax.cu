@@ -126,7 +126,7 @@ Split split_rows(int64_t rows, int64_t cols) {
   split.in_registers = cols <= kLongRow;
   split.lanes = power_of_two(cols, kWarp);
   const int64_t rows_a_block = split.in_registers ? kBlock / split.lanes : 1;
-  split.geometry = {.grid = {blocks_for(rows, rows_a_block, kMostBlocks)}, .block = {kBlock}};
+  split.geometry = {.grid = {blocks_for_all(rows, rows_a_block)}, .block = {kBlock}};
   return split;
 }
 

@@ -234,7 +234,9 @@ Candidates CublasLtMatmul::candidates() {
   const cublasStatus_t status =
       cublaslt().MatmulAlgoGetHeuristic(device_->handle, &operation_, &b_, &a_, &y_, &y_,
                                         &preference, kCandidates, found.data(), &count);
-  if (status == CUBLAS_STATUS_NOT_SUPPORTED) return {};
+  // Whatever it has against the bias, prepare() tries without.
+  if (status == CUBLAS_STATUS_NOT_SUPPORTED || (spec_.bias && status != CUBLAS_STATUS_SUCCESS))
+    return {};
   check_status(status, "looking for an algorithm");
   found.resize(static_cast<size_t>(count));
   std::erase_if(found, [&](const cublasLtMatmulHeuristicResult_t& result) {

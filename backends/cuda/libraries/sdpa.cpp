@@ -92,13 +92,16 @@ std::array<Tensor, 3> operands_of(fe::graph::Graph& graph, const AttentionShape&
           graph.tensor(layout(s, kV, s.keys, s.parts[2].columns))};
 }
 
-std::shared_ptr<fe::graph::Graph> forward_graph(const AttentionShape& s, double scale, bool stats) {
+std::shared_ptr<fe::graph::Graph> forward_graph(const AttentionShape& s, double scale, bool stats,
+                                                fe::AttentionImplementation_t as) {
   auto graph = new_graph();
   const auto [q, k, v] = operands_of(*graph, s);
-  const auto [y, log_sum_exp] = graph->sdpa(
-      q, k, v,
-      fe::graph::SDPA_attributes().set_name("sdpa").set_generate_stats(stats).set_attn_scale(
-          static_cast<float>(scale)));
+  const auto [y, log_sum_exp] = graph->sdpa(q, k, v,
+                                            fe::graph::SDPA_attributes()
+                                                .set_name("sdpa")
+                                                .set_generate_stats(stats)
+                                                .set_implementation(as)
+                                                .set_attn_scale(static_cast<float>(scale)));
   set_output(y, layout(s, kY, s.queries, s.dim()));
   if (stats) set_output(log_sum_exp, stats_layout(s));
   return graph;
@@ -156,11 +159,16 @@ Plan built(std::shared_ptr<fe::graph::Graph> graph, cudnnHandle_t handle) {
   return plan;
 }
 
+using MakeGraph = std::function<std::shared_ptr<fe::graph::Graph>()>;
+
+// The first of the graphs that the library has an engine for.
 const Plan& plan_for(CudnnDevice& device, const std::string& text,
-                     const std::function<std::shared_ptr<fe::graph::Graph>()>& graph) {
+                     std::initializer_list<MakeGraph> graphs) {
   const auto known = device.plans.find(text);
   if (known != device.plans.end()) return known->second;
-  const Plan& plan = device.plans[text] = built(graph(), device.handle);
+  Plan& plan = device.plans[text];
+  for (const MakeGraph& graph : graphs)
+    if (plan.graph == nullptr) plan = built(graph(), device.handle);
   if (plan.graph == nullptr)
     inform(cat("cuDNN leaves ", text, " to own kernels: ", printable(plan.why)));
   return plan;
@@ -268,6 +276,12 @@ void backward(Attention& a, const AttentionShape& s, const Plan& again, const Pl
         {std::array{kDq, kDk, kDv}[i], s.parts[i].column * kElement});
 }
 
+// NaN is what the gradient on Hopper may give where the last of its tiles of 128 keys is half full:
+// cudnn-frontend, pull request 628.
+bool is_safe(const AttentionShape& s, bool is_gradient, const Properties& device) {
+  return !is_gradient || device.capability / 10 != 9 || s.keys % 128 != 64;
+}
+
 bool fits(const Node& node, const AttentionShape& s) {
   return node.in(0).dtype == DType::bf16 && s.width % 8 == 0 && s.width <= kMaxWidth &&
          s.batch > 0 && s.queries >= kMinTokens && s.keys >= kMinTokens;
@@ -285,7 +299,7 @@ std::optional<GpuKernel> make_sdpa(const Node& node, const Operands& operands,
                                    const Context& context) {
   const bool is_gradient = node.is(op_attention_grad);
   const AttentionShape s = ops::attention_shape(node, node.num_inputs() - (is_gradient ? 1 : 0));
-  if (!fits(node, s)) return std::nullopt;
+  if (!fits(node, s) || !is_safe(s, is_gradient, context.properties)) return std::nullopt;
   CudnnDevice* device = cudnn_device();
   if (device == nullptr) return std::nullopt;
 
@@ -296,10 +310,16 @@ std::optional<GpuKernel> make_sdpa(const Node& node, const Operands& operands,
   attention->workspace = context.workspace;
   attention->node_text = node.describe();
   const std::string name = cat(is_gradient ? "attention with statistics" : "attention", " ", text);
-  const Plan& ahead = plan_for(*device, name, [&] { return forward_graph(s, scale, is_gradient); });
+  // The frontend chooses by versions alone, and not every device has the engine of its choice.
+  const auto ahead_as = [&](fe::AttentionImplementation_t as) {
+    return [&, as] { return forward_graph(s, scale, is_gradient, as); };
+  };
+  const Plan& ahead = plan_for(*device, name,
+                               {ahead_as(fe::AttentionImplementation_t::AUTO),
+                                ahead_as(fe::AttentionImplementation_t::COMPOSITE)});
   const Plan back = !is_gradient ? Plan{.graph = ahead.graph}
                                  : plan_for(*device, cat("the gradient of attention ", text),
-                                            [&] { return backward_graph(s, scale); });
+                                            {[&] { return backward_graph(s, scale); }});
   const int64_t most = context.properties.memory_bytes / kWorkspaceShare;
   if (ahead.graph == nullptr || back.graph == nullptr ||
       std::max(ahead.workspace, back.workspace) > most)
