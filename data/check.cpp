@@ -21,9 +21,10 @@ std::optional<std::string> why_unreadable(const ListEntry& entry, const ClipConf
     for (const int64_t index : clip_indices(frames, last_start, config)) indices.push_back(index);
     const std::vector<Image> images = source->read(indices);
     for (const Image& image : images)
-      check(image.width == images[0].width && image.height == images[0].height, entry.path.string(),
-            ": frames of ", image.width, "x", image.height, " and of ", images[0].width, "x",
-            images[0].height);
+      check(
+          !config.one_size || (image.width == images[0].width && image.height == images[0].height),
+          entry.path.string(), ": frames of ", image.width, "x", image.height, " and of ",
+          images[0].width, "x", images[0].height);
     if (config.voxceleb2)
       voxceleb2_box(entry.path.string(), images[0].width, images[0].height, config.image_size);
     return std::nullopt;

@@ -22,6 +22,7 @@ struct ClipConfig {
   int num_samples = 1;     // clips drawn from each video
   bool augment = true;     // the multi-scale crop; without it the whole frame is resized
   bool voxceleb2 = false;  // first cut VoxCeleb2's fixed face box out of its 224x224 frames
+  bool one_size = true;    // frames of a clip must not differ in size; fine-tuning lets them
 };
 
 // Spreads one image over three colour planes, normalised; planes are `plane_stride` floats apart.

@@ -15,6 +15,7 @@ constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kSuffix = ".safetensors";
 constexpr std::string_view kOptimizer = "optimizer.";
 constexpr std::string_view kState = "state.";
+constexpr std::string_view kAuthorsAverage = "model_ema.";
 
 // Metadata keys of a checkpoint; all others are CheckpointInfo::extra.
 constexpr std::string_view kFormat = "format";
@@ -98,8 +99,13 @@ std::string state_tensor(std::string_view name) {
   return cat(kState, name);
 }
 
+std::string authors_average(std::string_view param) {
+  return cat(kAuthorsAverage, param);
+}
+
 bool is_model_tensor(std::string_view name) {
-  return !name.starts_with(kOptimizer) && !name.starts_with(kState);
+  return !name.starts_with(kOptimizer) && !name.starts_with(kState) &&
+         !name.starts_with(kAuthorsAverage);
 }
 
 std::vector<std::string> Checkpoint::model_names() const {

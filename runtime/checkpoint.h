@@ -23,9 +23,11 @@ struct CheckpointInfo {
   Metadata extra{};      // anything else, as strings (architecture, seed, ...)
 };
 
-// Names of what is not a model parameter: "optimizer.exp_avg.<param>", "state.<name>".
+// Names of what is not a model parameter: "optimizer.exp_avg.<param>", "state.<name>", and in the
+// authors' files the moving average "model_ema.<param>" (spec 10.1).
 std::string optimizer_tensor(std::string_view kind, std::string_view param);
 std::string state_tensor(std::string_view name);
+std::string authors_average(std::string_view param);
 bool is_model_tensor(std::string_view name);
 
 struct Checkpoint {

@@ -39,7 +39,11 @@ void MergedViews::add(const std::string& id, int32_t label, int segment, int cro
     clip.label = label;
     clip.sum.assign(static_cast<size_t>(classes_), 0.0);
   }
-  if (!clip.views.emplace(segment, crop).second) return;
+  if (std::ranges::any_of(clip.views, [&](const ViewAnswer& view) {
+        return view.segment == segment && view.crop == crop;
+      }))
+    return;
+  clip.views.push_back({segment, crop, {logits.begin(), logits.end()}});
   for (size_t c = 0; c < p.size(); ++c) clip.sum[c] += p[c];
 }
 
@@ -47,8 +51,8 @@ std::vector<ClipAnswer> MergedViews::answers() const {
   std::vector<ClipAnswer> answers;
   for (const std::string& id : order_) {
     const Clip& clip = clips_.at(id);
-    ClipAnswer& answer =
-        answers.emplace_back(ClipAnswer{.id = id, .label = clip.label, .probabilities = clip.sum});
+    ClipAnswer& answer = answers.emplace_back(
+        ClipAnswer{.id = id, .label = clip.label, .probabilities = clip.sum, .views = clip.views});
     for (double& p : answer.probabilities) p /= static_cast<double>(clip.views.size());
     answer.predicted =
         std::ranges::max_element(answer.probabilities) - answer.probabilities.begin();

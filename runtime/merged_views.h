@@ -3,21 +3,25 @@
 
 #include <cstdint>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "runtime/classification_metrics.h"
 
 namespace grimace {
 
+struct ViewAnswer {
+  int segment = 0, crop = 0;
+  std::vector<float> logits = {};
+};
+
 struct ClipAnswer {
   std::string id = {};
   int32_t label = 0;
   std::vector<double> probabilities = {};  // mean over the views
   int64_t predicted = 0;                   // the likeliest class, the first of equal ones
+  std::vector<ViewAnswer> views = {};      // in the order in which they came
 };
 
 // Probabilities from logits. RunError naming `id` when a logit is not finite.
@@ -37,7 +41,7 @@ class MergedViews {
  private:
   struct Clip {
     int32_t label = 0;
-    std::set<std::pair<int, int>> views = {};
+    std::vector<ViewAnswer> views = {};
     std::vector<double> sum = {};  // of the views' probabilities
   };
   int64_t classes_;

@@ -1,6 +1,7 @@
 // Writing .pth: a pickle of protocol 2 without memo, and a storage entry for each distinct tensor.
 #include <array>
 #include <bit>
+#include <charconv>
 #include <tuple>
 
 #include "ir/error.h"
@@ -196,6 +197,19 @@ void write_optimizer(PickleWriter& pickle, Storages& storages, const Moments& mo
   pickle.end_dict();
 }
 
+// The last whole epoch, from 0, as the authors' program counts; metadata names the next one's.
+void write_epoch(PickleWriter& pickle, const Metadata& metadata) {
+  const auto next = metadata.find("epoch");
+  int64_t epoch = 0;
+  if (next == metadata.end() ||
+      std::from_chars(next->second.data(), next->second.data() + next->second.size(), epoch).ec !=
+          std::errc() ||
+      epoch < 1)
+    return;
+  pickle.text("epoch");
+  pickle.integer(epoch - 1);
+}
+
 }  // namespace
 
 void save_pth(const std::filesystem::path& path, std::span<const NamedView> tensors,
@@ -227,6 +241,7 @@ void save_pth(const std::filesystem::path& path, std::span<const NamedView> tens
     pickle.text(value);
   }
   pickle.end_dict();
+  write_epoch(pickle, metadata);
   pickle.end_dict();
 
   const auto bytes = [](std::string_view text) { return std::as_bytes(std::span(text)); };

@@ -66,6 +66,7 @@ class Trainer {
   void save_model(const std::string& file_name, const Metadata& extra) const;
 
   int64_t steps_done() const { return step_; }
+  int64_t steps_per_epoch() const { return steps_per_epoch_; }
   // Bytes of one checkpoint, without its header.
   int64_t checkpoint_bytes() const;
 

@@ -64,7 +64,9 @@ void add_evaluate(CLI::App& app, Action& action) {
       ->add_option("--folds", options->folds,
                    "all, or numbers 1,2: test MODEL/fold-K on LIST/fold-K/test.csv")
       ->type_name("FOLDS");
-  command->add_option("--out", options->out, "folder for pred.csv, metrics.json, confusion.png")
+  command
+      ->add_option("--out", options->out,
+                   "folder for pred.csv, views.txt, metrics.json, confusion.png")
       ->type_name("DIR");
   command->add_option("--classes", settings.classes,
                       "names of the classes, commas between (default: the model's)");

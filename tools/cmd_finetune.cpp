@@ -48,7 +48,7 @@ Settings architecture_of(const std::string& init) {
 Recipe finetune_recipe(const TrainingFlags& flags) {
   Settings base;
   base.set("model.name", kModel, "finetune");
-  const std::string init = flags.resolve(base).run.init;
+  const std::string init = flags.init(base);
   Recipe recipe = flags.resolve(init.empty() ? base : architecture_of(init));
   check(is_classifier(recipe.model.name), "model.name: '", recipe.model.name,
         "' is a pre-training model; finetune takes mae-dfer-classifier or videomae-classifier");
@@ -84,13 +84,24 @@ int train(Recipe recipe, const TrainingFlags& flags) {
   return run_training(std::move(job), flags);
 }
 
+// A folder that holds train.csv stands for it, as in the authors' program, and its val.csv for the
+// list to validate on; never its test.csv, by which nothing is to be chosen.
+void take_lists_of_folder(Recipe::Data& data) {
+  const std::filesystem::path folder = data.list;
+  std::error_code ignored;
+  if (data.fold > 0 || !std::filesystem::is_regular_file(folder / kTrainList, ignored)) return;
+  data.list = (folder / kTrainList).string();
+  if (data.val.empty() && std::filesystem::is_regular_file(folder / kValidationList, ignored))
+    data.val = (folder / kValidationList).string();
+}
+
 // The folds that are asked for; none where the list is one of clips.
 std::vector<int64_t> chosen_folds(const Recipe& recipe, const std::string& folds) {
   const Recipe::Data& data = recipe.data;
   std::error_code ignored;
   if (folds.empty() && data.fold == 0) {
-    check(!std::filesystem::is_directory(data.list, ignored), data.list,
-          ": is a folder; train on its folds with --fold K or --folds all");
+    check(!std::filesystem::is_directory(data.list, ignored), data.list, ": is a folder without ",
+          kTrainList, "; train on its folds with --fold K or --folds all");
     return {};
   }
   check(folds.empty() || data.fold == 0, "--fold ", data.fold, " and --folds ", folds,
@@ -113,7 +124,8 @@ struct Flags {
 };
 
 int run(const Flags& flags) {
-  const Recipe recipe = finetune_recipe(flags.training);
+  Recipe recipe = finetune_recipe(flags.training);
+  if (flags.folds.empty()) take_lists_of_folder(recipe.data);
   const std::vector<int64_t> folds = chosen_folds(recipe, flags.folds);
   if (folds.empty()) return train(recipe, flags.training);
   return finetune_folds(recipe, folds, flags.training.dry_run > 0,

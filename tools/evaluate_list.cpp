@@ -16,12 +16,21 @@ std::vector<ClipAnswer> classify(ViewClassifier& classifier, ViewDataset& views)
 
 void write_files(const Evaluation& evaluation, const std::filesystem::path& out) {
   write_text(out / "pred.csv", predictions_csv(evaluation));
+  write_text(out / "views.txt", views_text(evaluation));
   write_png(out / "confusion.png", confusion_picture(evaluation));
   write_text(out / kMetricsFile, metrics_json(evaluation));  // last: with it all are there
-  inform(cat("wrote pred.csv, metrics.json and confusion.png in ", out.string()));
+  inform(cat("wrote pred.csv, views.txt, metrics.json and confusion.png in ", out.string()));
 }
 
 }  // namespace
+
+EvaluatedOn evaluated_on(const EvaluationSettings& settings, const Recipe& recipe) {
+  return {.root = settings.root,
+          .backend = settings.on.backend,
+          .precision = settings.on.precision,
+          .test_num_segment = recipe.data.test_num_segment,
+          .test_num_crop = recipe.data.test_num_crop};
+}
 
 Evaluation evaluate_list(const ModelSource& source, const EvaluationSettings& settings,
                          const std::filesystem::path& out) {
@@ -32,6 +41,7 @@ Evaluation evaluate_list(const ModelSource& source, const EvaluationSettings& se
   LabelledClips clips = labelled_clips(recipe, settings.list);
   Evaluation evaluation{.model = source.file.string(),
                         .list = settings.list,
+                        .on = evaluated_on(settings, recipe),
                         .classes = recipe.data.classes,
                         .unlabelled = clips.unlabelled};
   NewFolders folders;

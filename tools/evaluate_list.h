@@ -29,6 +29,8 @@ struct EvaluationSettings {
 Evaluation evaluate_list(const ModelSource& source, const EvaluationSettings& settings,
                          const std::filesystem::path& out = {});
 
+EvaluatedOn evaluated_on(const EvaluationSettings& settings, const Recipe& recipe);
+
 inline constexpr const char* kMetricsFile = "metrics.json";
 
 }  // namespace grimace

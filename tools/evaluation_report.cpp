@@ -1,6 +1,8 @@
 #include "tools/evaluation_report.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -22,6 +24,12 @@ constexpr Rgb kPaper{255, 255, 255};
 
 std::string percent(const std::optional<double>& fraction) {
   return fraction ? fixed(100 * *fraction, 2) : "-";
+}
+
+// The fewest digits that give the number back.
+std::string exact(float value) {
+  std::array<char, 32> digits{};
+  return {digits.data(), std::to_chars(digits.begin(), digits.end(), value).ptr};
 }
 
 // White to blue.
@@ -70,12 +78,38 @@ std::string predictions_csv(const Evaluation& evaluation) {
   return text;
 }
 
+std::string views_text(const Evaluation& evaluation) {
+  const ClassificationMetrics metrics = evaluation.metrics();
+  std::string text = cat(100 * metrics.acc1, ", ", 100 * metrics.acc5, "\n");
+  for (const ClipAnswer& answer : evaluation.answers)
+    for (const ViewAnswer& view : answer.views) {
+      text += answer.id + " [";
+      for (const float& logit : view.logits)
+        text += cat(&logit == view.logits.data() ? "" : ", ", exact(logit));
+      text += cat("] ", answer.label, " ", view.segment, " ", view.crop, "\n");
+    }
+  return text;
+}
+
+EvaluatedOn evaluated_on(const nlohmann::json& metrics) {
+  return {.root = metrics.at("root"),
+          .backend = metrics.at("backend"),
+          .precision = metrics.at("precision"),
+          .test_num_segment = metrics.at("test_num_segment"),
+          .test_num_crop = metrics.at("test_num_crop")};
+}
+
 std::string metrics_json(const Evaluation& evaluation) {
   using nlohmann::ordered_json;
   const ConfusionMatrix matrix = evaluation.matrix();
   const ClassificationMetrics metrics = evaluation.metrics();
   ordered_json json{{"model", evaluation.model},
                     {"list", evaluation.list},
+                    {"root", evaluation.on.root},
+                    {"backend", evaluation.on.backend},
+                    {"precision", evaluation.on.precision},
+                    {"test_num_segment", evaluation.on.test_num_segment},
+                    {"test_num_crop", evaluation.on.test_num_crop},
                     {"clips", evaluation.answers.size()},
                     {"unreadable", evaluation.unreadable},
                     {"unlabelled", evaluation.unlabelled}};

@@ -61,7 +61,8 @@ ClipConfig clip_check_config(const Recipe& recipe) {
   const FrameConfig frames = frame_config(recipe);
   return {.frames = frames.frames,
           .sampling_rate = frames.sampling_rate,
-          .image_size = frames.image_size};
+          .image_size = frames.image_size,
+          .one_size = false};
 }
 
 std::unique_ptr<FinetuneDataset> finetune_batches(const Recipe& recipe, LabelledClips clips) {

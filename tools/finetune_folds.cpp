@@ -47,15 +47,17 @@ void check_lists(const Recipe& recipe, const std::vector<int64_t>& folds) {
     }
 }
 
-// The confusion matrix of an earlier test, if it is of this model and list and newer than both.
+// The confusion matrix of an earlier test, if it is of this model and list and newer than both, and
+// was done alike.
 std::optional<ConfusionMatrix> earlier_test(const fs::path& file, const std::string& model,
-                                            const std::string& list) {
+                                            const std::string& list, const EvaluatedOn& on) {
   try {
     const auto time = fs::last_write_time(file);
     if (time < fs::last_write_time(model) || time < fs::last_write_time(list)) return std::nullopt;
     std::ifstream in(file);
     const auto json = nlohmann::json::parse(in);
-    if (json.at("model") != model || json.at("list") != list) return std::nullopt;
+    if (json.at("model") != model || json.at("list") != list || evaluated_on(json) != on)
+      return std::nullopt;
     const auto rows = json.at("confusion").get<std::vector<std::vector<int64_t>>>();
     ConfusionMatrix matrix(std::ssize(rows));
     for (size_t label = 0; label < rows.size(); ++label)
@@ -72,7 +74,6 @@ ConfusionMatrix test_fold(const Recipe& recipe, int64_t fold) {
   const fs::path run = fs::path(recipe.run.out) / fold_name(fold);
   const ModelSource source = open_model_source(run.string());
   const std::string list = fold_list(recipe, fold, kTestList).string();
-  if (auto matrix = earlier_test(run / kMetricsFile, source.file.string(), list)) return *matrix;
   const EvaluationSettings settings{
       .list = list,
       .root = recipe.data.root,
@@ -81,6 +82,9 @@ ConfusionMatrix test_fold(const Recipe& recipe, int64_t fold) {
                 cat("data.test_num_crop=", recipe.data.test_num_crop),
                 cat("data.workers=", recipe.data.workers),
                 cat("data.max_bad=", recipe.data.max_bad)}};
+  if (auto matrix = earlier_test(run / kMetricsFile, source.file.string(), list,
+                                 evaluated_on(settings, recipe)))
+    return *matrix;
   return evaluate_list(source, settings, run).matrix();
 }
 

@@ -12,6 +12,7 @@
 namespace grimace {
 
 inline constexpr const char* kTrainList = "train.csv";
+inline constexpr const char* kValidationList = "val.csv";
 inline constexpr const char* kTestList = "test.csv";
 
 std::string fold_name(int64_t fold);  // "fold-3", of a folder of lists and of a run

@@ -98,7 +98,16 @@ void set_from_arguments(Settings& settings, const Metadata& values, const std::s
       {"model.image", "args.input_size"},
       {"data.sampling_rate", "args.sampling_rate"},
       {"model.classify_token", "args.lg_classify_token_type"},
-      {"model.frames", "args.num_frames"}};
+      {"model.frames", "args.num_frames"},
+      {"model.share_first_third", "args.lg_attn_param_sharing_first_third"},
+      {"model.share_all", "args.lg_attn_param_sharing_all"},
+      {"mask.type", "args.mask_type"},
+      {"mask.ratio", "args.mask_ratio"},
+      {"mask.window", "args.part_win_size"},
+      {"target.normalise", "args.normlize_target"},
+      {"target.frame_diff", "args.use_frame_diff_as_target"},
+      {"target.group_size", "args.frame_diff_group_size"},
+      {"target.diff_weight", "args.target_diff_weight"}};
   for (const auto& [key, argument] : known) {
     const auto found = values.find(argument);
     if (found == values.end() || found->second == "None") continue;
@@ -223,7 +232,8 @@ void load_trained(Executable& executable, const NamedModel& model, const Weights
                   std::optional<bool> ema) {
   load_parameters(executable, model, weights, LoadRule::all);
   for (const Value& param : executable.graph().inputs(Role::param)) {
-    const std::string name = state_tensor(average_of(param.name()));
+    std::string name = state_tensor(average_of(param.name()));
+    if (!weights.contains(name)) name = authors_average(param.name());
     check(weights.contains(name) || !ema.value_or(false), weights.path().string(),
           ": keeps no averaged parameters; train with --model-ema, or leave --ema out");
     if (weights.contains(name) && ema.value_or(true))

@@ -24,13 +24,10 @@ ClipConfig clip_config(const Recipe& recipe, const ListFile& list) {
 }
 
 std::unique_ptr<BatchSource> training_batches(const Recipe& recipe, ListFile list) {
-  check(recipe.optim.batch_size % recipe.data.num_samples == 0, "optim.batch_size ",
-        recipe.optim.batch_size, " is not a multiple of data.num_samples ", recipe.data.num_samples,
-        ": a batch holds that many clips of each video");
   PretrainDataConfig config;
   config.clip = clip_config(recipe, list);
   config.mask = mask_config(recipe);
-  config.batch_size = static_cast<int>(recipe.optim.batch_size / recipe.data.num_samples);
+  config.batch_size = static_cast<int>(recipe.optim.batch_size);
   config.seed = static_cast<uint64_t>(recipe.run.seed);
   config.loading = loading_config(recipe);
   return std::make_unique<PretrainDataset>(std::move(list), config);

@@ -31,7 +31,6 @@ struct Recipe {
     bool share_first_third = false, share_all = false;
     bool no_second = false, no_third = false;
     double drop_path = 0;
-    double init_values = 0;
     std::string decoder_visible_order = "reference";  // or raster; spec section 4.3
     int64_t classes = 0;                              // of a classifier; 0: as many as are named
     std::string classify_token = "region";            // or org, all; spec 2.9

@@ -26,8 +26,6 @@ void validate_model(const Recipe::Model& m) {
   if (!is_classifier(m.name))
     divides("model.decoder_heads", m.decoder_heads, "model.decoder_dim", m.decoder_dim);
   if (m.attn_type != "local_global") return;
-  check(m.init_values == 0, "model.init_values = ", m.init_values,
-        " needs model.attn_type = joint; local_global has no layer scale");
   const Recipe::Size3 grid = grid_of(m);
   for (size_t axis = 0; axis < 3; ++axis)
     check(grid[axis] % m.region[axis] == 0, "model.region = ", size_text(m.region),

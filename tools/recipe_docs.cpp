@@ -16,7 +16,8 @@ or `0`; a list as `2 5 10`, `2,5,10` or `(2,5,10)`. The effective settings are p
 recipe.
 
 `model.name` sets the attention type, width, heads and depth of its configuration; settings that
-are given explicitly come after it.
+are given explicitly come after it. Masks and targets are those of the published pre-training whatever
+the encoder; VideoMAE's own are `mask.type = "tube"` and `target.frame_diff = false`.
 
 This file is generated from the table in `tools/recipe_keys.cpp`; a test compares the two.
 )";
@@ -70,6 +71,11 @@ std::string flags_markdown() {
     }
     text += row(key);
   }
+  text +=
+      "\n## Flags without effect\n\nAccepted, with a warning, because the authors' scripts give "
+      "them:\n\n| Authors' flag | Why it changes nothing |\n|---|---|\n";
+  for (const IdleFlag& flag : idle_flags())
+    text += "| `--" + flag.name + "` | " + flag.why + " |\n";
   text += classifier_defaults();
   text +=
       "\n## Model names\n\n| Name | Encoder | Width | Heads | Blocks | Use "

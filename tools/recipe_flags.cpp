@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "ir/error.h"
 #include "tools/recipe_keys.h"
 
 namespace grimace {
@@ -85,6 +86,9 @@ RecipeFlags::RecipeFlags(CLI::App& command, const Recipe& defaults) {
       }
     if (!names.empty()) add(names, key.is_bool() ? "true" : "", key.is_bool() ? "false" : "");
   }
+  for (const IdleFlag& flag : idle_flags())
+    idle_.emplace_back(command.add_option(spellings(flag.name))->expected(0, 1)->group(""),
+                       cat("--", flag.name, " has no effect: ", flag.why));
 }
 
 ResolvedRecipe RecipeFlags::resolve(Settings settings) const {
@@ -94,7 +98,10 @@ ResolvedRecipe RecipeFlags::resolve(Settings settings) const {
       settings.set(flag.key, text_of(joined(flag.option->results()), flag.on, flag.off),
                    flag.option->get_name());
   for (const auto& pair : pairs_) settings.set_pair(pair);
-  return settings.resolve();
+  ResolvedRecipe resolved = settings.resolve();
+  for (const auto& [option, warning] : idle_)
+    if (option->count() > 0) resolved.warnings.push_back(warning);
+  return resolved;
 }
 
 }  // namespace grimace

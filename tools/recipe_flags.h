@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tools/recipe.h"
@@ -32,6 +33,7 @@ class RecipeFlags {
     std::string key = {}, on = {}, off = {};
   };
   std::vector<Bound> bound_;
+  std::vector<std::pair<const CLI::Option*, std::string>> idle_;  // and what is said of it
   std::string config_;
   std::vector<std::string> pairs_;
 };

@@ -34,7 +34,7 @@ std::vector<Key> model_keys() {
       {KEY(model.heads), .meaning = "encoder attention heads", .min = 1, .max = 256},
       {KEY(model.encoder_depth),
        .meaning = "encoder blocks; fixed by the authors' names without no_depth", .min = 1,
-       .max = 256, .authors = {{"encoder_depth"}}},
+       .max = 256, .authors = {{"encoder_depth"}, {"depth"}}},
       {KEY(model.decoder_dim), .meaning = "decoder width", .min = 1, .max = 16384},
       {KEY(model.decoder_heads), .meaning = "decoder attention heads", .min = 1, .max = 256},
       {KEY(model.decoder_depth), .meaning = "decoder blocks", .min = 1, .max = 256,
@@ -55,8 +55,6 @@ std::vector<Key> model_keys() {
       {KEY(model.no_third), .meaning = "leave LGI stage 3 out", .authors = {{"lg_no_third"}}},
       {KEY(model.drop_path), .meaning = "stochastic depth of the last block, linear from 0",
        .min = 0, .max = 0.99, .authors = {{"drop_path"}}},
-      {KEY(model.init_values), .meaning = "initial layer scale, joint encoder only; 0 = none",
-       .min = 0, .max = 10},
       {KEY(model.decoder_visible_order),
        .meaning = "decoder positions of visible tokens: as published (reference) or consistent",
        .choices = {"reference", "raster"}},
@@ -185,10 +183,11 @@ std::vector<Key> optim_keys() {
        .unit = "epochs", .min = 0, .max = 1e6, .authors = {{"warmup_epochs"}}},
       {KEY(optim.warmup_steps), .meaning = "warm-up in steps, instead of epochs when positive",
        .unit = "steps", .min = -1, .max = 1e12, .authors = {{"warmup_steps"}}},
-      {KEY(optim.batch_size), .meaning = "clips computed at once", .unit = "clips", .min = 1,
-       .max = 65536, .authors = {{"batch_size"}}},
+      {KEY(optim.batch_size),
+       .meaning = "clips of a batch; each counts once, however many versions it is there in",
+       .unit = "clips", .min = 1, .max = 65536, .authors = {{"batch_size"}}},
       {KEY(optim.accumulate), .meaning = "batches whose gradients make one step", .unit = "batches",
-       .min = 1, .max = 65536},
+       .min = 1, .max = 65536, .authors = {{"update_freq"}}},
       {KEY(optim.epochs), .meaning = "length of the run and its schedule", .unit = "epochs",
        .min = 1, .max = 1e6, .authors = {{"epochs"}}},
       {KEY(optim.steps), .meaning = "length of the run and its schedule in steps; 0 = by epochs",
@@ -290,6 +289,19 @@ bool Key::is_bool() const {
 std::span<const Key> recipe_keys() {
   static const std::vector<Key> keys = all_keys();
   return keys;
+}
+
+std::span<const IdleFlag> idle_flags() {
+  static const std::vector<IdleFlag> flags{
+      {"color_jitter", "it had none in the authors' program either"},
+      {"data_set", "labels and classes are those of the list"},
+      {"dist_eval", "evaluation runs in one process"},
+      {"no_pin_mem", "memory is managed by the backend"},
+      {"pin_mem", "memory is managed by the backend"},
+      {"short_side_size", "frames are resized to model.image"},
+      {"warmup_lr", "warm-up starts at 0, as in the authors' program"},
+  };
+  return flags;
 }
 
 const Key& find_key(std::string_view name, const std::string& where) {

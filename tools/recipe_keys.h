@@ -38,6 +38,14 @@ struct Key {
 };
 
 std::span<const Key> recipe_keys();
+
+// A flag of the authors' program that is accepted and changes nothing.
+struct IdleFlag {
+  std::string name = {};
+  std::string why = {};
+};
+std::span<const IdleFlag> idle_flags();
+
 // Throws Error "<where>: unknown key ...; did you mean ...?".
 const Key& find_key(std::string_view name, const std::string& where);
 

@@ -24,8 +24,6 @@ PoolTokens pool_from(const std::string& name) {
 
 ModelConfig model_config(const Recipe& recipe) {
   const Recipe::Model& m = recipe.model;
-  check(m.init_values == 0.0, "model.init_values: layer scale is not supported; got ",
-        m.init_values);
   ModelConfig c;
   c.encoder = m.attn_type == "joint" ? Encoder::joint : Encoder::local_global;
   c.image = m.image;
@@ -113,6 +111,12 @@ Schedule schedule(const Recipe& recipe, int64_t batches_per_epoch) {
   return s;
 }
 
+int64_t batch_rows(const Recipe& recipe) {
+  const bool classifier = is_classifier(recipe.model.name);
+  return recipe.optim.batch_size *
+         (classifier ? recipe.augment.num_sample : recipe.data.num_samples);
+}
+
 std::unique_ptr<Graph> forward_graph(const Recipe& recipe, int64_t batch, bool training) {
   auto graph = std::make_unique<Graph>("model");
   Builder b(*graph);
@@ -142,8 +146,7 @@ std::unique_ptr<Graph> forward_graph(const Recipe& recipe, int64_t batch, bool t
 }
 
 std::unique_ptr<Graph> loss_graph(const Recipe& recipe) {
-  const int64_t versions = is_classifier(recipe.model.name) ? recipe.augment.num_sample : 1;
-  auto graph = forward_graph(recipe, recipe.optim.batch_size * versions, true);
+  auto graph = forward_graph(recipe, batch_rows(recipe), true);
   const Value loss = graph->find_output("loss");
   graph->clear_outputs();  // a step reports its loss; predictions would only be kept for nobody
   graph->add_output(kForwardLoss, loss);

@@ -191,7 +191,7 @@ class TrainingRun {
       options.out = recipe_.run.out;
     if (dry_) options.schedule.warmup_steps = 0;
     options.log_dir = recipe_.run.log_dir;
-    options.batch_size = recipe_.optim.batch_size;
+    options.batch_size = batch_rows(recipe_);
     options.accumulate = recipe_.optim.accumulate;
     options.save_every_epochs = recipe_.run.save_every_epochs;
     options.save_every_steps = recipe_.run.save_every_steps;
@@ -247,7 +247,7 @@ class TrainingRun {
   }
 
   // What `run.resume` names, if there is such a checkpoint.
-  std::optional<Checkpoint> checkpoint_to_resume() const {
+  std::optional<Checkpoint> checkpoint_to_resume(int64_t steps_per_epoch) const {
     const std::string& resume = recipe_.run.resume;
     const auto latest = [](const std::filesystem::path& dir) {
       return load_latest_checkpoint(dir, [](const std::string& text) { warn(text); });
@@ -259,7 +259,7 @@ class TrainingRun {
           ": no such file or folder");
     if (!std::filesystem::is_directory(resume, ignored)) {
       if (is_weights_file(resume) && open_weights(resume).is_pth())
-        return import_pth(resume, recipe_, specs(), recipe_.run.out);
+        return import_pth(resume, recipe_, specs(), steps_per_epoch, recipe_.run.out);
       return load_checkpoint(resume);
     }
     std::optional<Checkpoint> checkpoint = latest(resume);
@@ -274,7 +274,7 @@ class TrainingRun {
 
   // Fresh parameters, or those of an earlier run. Returns the steps that are done.
   int64_t start(Trainer& trainer) {
-    const std::optional<Checkpoint> checkpoint = checkpoint_to_resume();
+    const std::optional<Checkpoint> checkpoint = checkpoint_to_resume(trainer.steps_per_epoch());
     if (!checkpoint) {
       make_fresh_params();
       return 0;

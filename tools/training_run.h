@@ -30,6 +30,8 @@ class TrainingFlags {
 
   // The recipe as RecipeFlags::resolve gives it. Warnings go to the log.
   Recipe resolve(Settings base = {}) const;
+  // Its run.init alone, without a word.
+  std::string init(Settings base) const { return recipe_.resolve(std::move(base)).recipe.run.init; }
   // Error unless the recipe is sound and names a list and, unless in a dry run, a run folder.
   void require(const Recipe& recipe, const std::string& command) const;
 

@@ -165,6 +165,26 @@ TEST(AugmentClip, all_frames_of_a_clip_are_changed_in_the_same_way) {
   EXPECT_TRUE(differs);
 }
 
+// Spec 8.3: on the bytes, before anything else is done to a frame.
+TEST(AugmentClip, rand_augment_comes_first) {
+  const std::vector<Image> frames = marked_frames(1);
+  const AugmentConfig config{.crop_area = {1, 1}, .flip = 0, .reprob = 0};
+  std::vector<float> out(3 * 256), expected(out.size());
+  int changed = 0;
+  for (uint64_t clip = 0; clip < 20; ++clip) {
+    PhiloxStream random(5, clip), same(5, clip);
+    augment_clip(frames, config, random, out);
+    Image image = frames[0];
+    for (const AugmentStep& step : draw_rand_augment(*config.aa, same)) image = apply(step, image);
+    normalise(image, expected.data(), 256);
+    const Box box = draw_resized_crop(16, 16, config, same);
+    if (box != Box{0, 0, 16, 16}) continue;
+    ASSERT_EQ(out, expected) << clip;
+    changed += image.rgb != frames[0].rgb ? 1 : 0;
+  }
+  EXPECT_GT(changed, 0);
+}
+
 TEST(AugmentClip, erasing_differs_between_frames_within_one_box) {
   const std::vector<Image> frames(2, make_image(16, 16, {9, 9, 9}));
   std::vector<float> out(2 * 3 * 256), plain(out.size());

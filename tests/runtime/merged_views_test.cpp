@@ -41,6 +41,8 @@ TEST(MergedViews, drop_a_repeated_view) {
   add(views, "a", 0, 0, {0.0f, 1.0f});
   add(views, "a", 0, 0, {9.0f, 0.0f});
   EXPECT_NEAR(views.answers()[0].probabilities[0], 1 / (1 + std::exp(1.0)), 1e-15);
+  ASSERT_EQ(views.answers()[0].views.size(), 1u);
+  EXPECT_THAT(views.answers()[0].views[0].logits, ElementsAre(0.0f, 1.0f));
 }
 
 TEST(MergedViews, keep_the_order_in_which_clips_came) {

@@ -156,7 +156,7 @@ TEST(Pth, of_this_program_comes_back_as_it_was) {
                                        {"empty", empty.view()},
                                        {"optimizer.exp_avg.w", weight.view()},
                                        {"state.step", step.view()}};
-  save_pth(dir / "x.pth", tensors, {{"config", "lr = 1\n"}, {"step", "7"}});
+  save_pth(dir / "x.pth", tensors, {{"config", "lr = 1\n"}, {"epoch", "3"}, {"step", "7"}});
   const PthFile file(dir / "x.pth");
   EXPECT_EQ(file.names().size(), tensors.size());
   for (const NamedView& tensor : tensors) {
@@ -164,7 +164,7 @@ TEST(Pth, of_this_program_comes_back_as_it_was) {
     const Tensor back = file.tensor(tensor.name);
     EXPECT_EQ(std::memcmp(back.data(), tensor.view.data, static_cast<size_t>(back.bytes())), 0);
   }
-  EXPECT_EQ(file.all_metadata(), (Metadata{{"config", "lr = 1\n"}, {"step", "7"}}));
+  EXPECT_EQ(file.all_metadata(), (Metadata{{"config", "lr = 1\n"}, {"epoch", "3"}, {"step", "7"}}));
   EXPECT_THAT(open_weights(dir / "x.pth").names(), ElementsAre("w", "w.alias", "half", "empty"));
 }
 
@@ -185,7 +185,7 @@ TEST(Pth, of_this_program_is_accepted_by_pytorch_and_its_safetensors_by_theirs) 
   const Tensor step = Tensor::from<int64_t>({}, std::vector<int64_t>{7});
   const std::vector<NamedView> tensors{
       {"w", weight.view()}, {"half", half.view()}, {"state.step", step.view()}};
-  save_pth(dir / "x.pth", tensors, {{"config", "lr = 1\n"}});
+  save_pth(dir / "x.pth", tensors, {{"config", "lr = 1\n"}, {"epoch", "3"}});
   save_safetensors(dir / "x.safetensors", tensors, {{"config", "lr = 1\n"}});
   std::ofstream(dir / "check.py") << R"(
 import sys, torch, safetensors.torch
@@ -195,7 +195,7 @@ for mapped in (False, True):
     assert torch.equal(file["model"]["w"], wanted)
     assert torch.equal(file["model"]["half"], wanted.to(torch.bfloat16))
     assert file["state"]["step"].item() == 7 and file["state"]["step"].dtype == torch.int64
-    assert file["metadata"] == {"config": "lr = 1\n"}
+    assert file["metadata"] == {"config": "lr = 1\n", "epoch": "3"} and file["epoch"] == 2
 tensors = safetensors.torch.load_file(sys.argv[1] + "/x.safetensors")
 assert torch.equal(tensors["w"], wanted) and tensors["state.step"].item() == 7
 )";

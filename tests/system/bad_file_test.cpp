@@ -177,6 +177,17 @@ TEST_F(BadFileTest, a_graph_is_no_checkpoint_and_no_golden_file) {
                      "golden file");
 }
 
+// Spec 8.2: frames of VoxCeleb2 are cut before anything else, and these are too small for that.
+TEST_F(BadFileTest, reconstruct_cuts_the_frames_of_voxceleb2) {
+  const fs::path folder = scratch_ / "VoxCeleb2";
+  fs::create_directory(folder);
+  fs::copy_file(clip(), folder / "a.mp4");
+  const Outcome outcome = run_grimace(
+      {"reconstruct", "--model", run(), "--clip", folder / "a.mp4", "--out", scratch_ / "x.png"});
+  expect_refused(outcome, "a.mp4");
+  EXPECT_THAT(outcome.err, HasSubstr("too small for the VoxCeleb2 face box"));
+}
+
 TEST_F(BadFileTest, reconstruct_names_a_clip_or_a_place_that_cannot_be_used) {
   const Words command{"reconstruct", "--model", run()};
   expect_refused(run_grimace(command + Words{"--clip", "gone.mp4", "--out", scratch_ / "x.png"}),

@@ -92,8 +92,6 @@ TEST_F(BadSettingsTest, settings_that_do_not_fit_the_data_are_refused) {
                           "clips.csv: 24 clips are fewer than a batch of 25; lower the batch size");
   expect_settings_refused({"--set", "optim.accumulate=4"},
                           "an epoch has 3 batches, but one step takes 4");
-  expect_settings_refused({"--set", "data.num_samples=3"},
-                          "optim.batch_size 8 is not a multiple of data.num_samples 3");
   expect_settings_refused({"--model", "mae-dfer-classifier"}, "is a classifier; pretrain takes");
 }
 

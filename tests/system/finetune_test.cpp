@@ -78,7 +78,7 @@ TEST_F(FinetuneTest, labelled_clips_become_a_classifier_and_its_figures) {
     EXPECT_THAT(outcome.out, HasSubstr("UAR"));
   }
   EXPECT_THAT(names_in(scratch_ / "figures"),
-              ElementsAre("confusion.png", "metrics.json", "pred.csv"));
+              ElementsAre("confusion.png", "metrics.json", "pred.csv", "views.txt"));
   const auto json = nlohmann::json::parse(read_bytes(scratch_ / "figures" / "metrics.json"));
   EXPECT_EQ(json["clips"], 24);
   EXPECT_EQ(json["classes"].size(), 7u);
@@ -382,6 +382,48 @@ TEST_F(FinetuneTest, the_authors_command_line_is_accepted) {
                        "1"});
   const Outcome outcome = evaluate(run_, {"--set", "data.test_num_segment=1"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+// What the published script gives beside settings: a folder of lists, and flags without effect
+// here.
+TEST_F(FinetuneTest, the_authors_folder_of_lists_is_taken) {
+  const fs::path folder = scratch_ / "split01";
+  fs::create_directory(folder);
+  fs::copy_file(changed_list([](int64_t, const std::string& line) { return line; }),
+                folder / "train.csv");
+  fs::copy_file(folder / "train.csv", folder / "val.csv");
+  const Outcome outcome = run_grimace({"finetune",
+                                       "--config",
+                                       tiny_recipe(),
+                                       "--output_dir",
+                                       run_,
+                                       "--data_path",
+                                       folder,
+                                       "--model",
+                                       "vit_base_dim512_no_depth_patch16_160",
+                                       "--depth",
+                                       "2",
+                                       "--data_set",
+                                       "DFEW",
+                                       "--nb_classes",
+                                       "7",
+                                       "--short_side_size",
+                                       "160",
+                                       "--dist_eval",
+                                       "--test_num_segment",
+                                       "2",
+                                       "--update_freq",
+                                       "1",
+                                       "--color_jitter",
+                                       "0.4",
+                                       "--num_workers",
+                                       "1",
+                                       "--opt",
+                                       "adamw"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("--data_set has no effect: labels and classes are those of"));
+  EXPECT_THAT(outcome.err, HasSubstr("--dist_eval has no effect"));
+  EXPECT_THAT(names_in(run_), ::testing::Contains("checkpoint-best.safetensors"));
 }
 
 }  // namespace

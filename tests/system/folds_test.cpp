@@ -96,14 +96,21 @@ TEST_F(FoldsSystemTest, every_fold_is_trained_and_tested_and_their_mean_told) {
   EXPECT_THAT(outcome.out, HasSubstr("\nmean       24  "));
   EXPECT_THAT(outcome.out, HasSubstr("\npooled     24  "));
   for (int k = 1; k <= 6; ++k)
-    EXPECT_THAT(names_in(fold(k)), ElementsAre("checkpoint-4.safetensors", "confusion.png",
-                                               "metrics.json", "metrics.jsonl", "pred.csv"));
+    EXPECT_THAT(names_in(fold(k)),
+                ElementsAre("checkpoint-4.safetensors", "confusion.png", "metrics.json",
+                            "metrics.jsonl", "pred.csv", "views.txt"));
   EXPECT_EQ(nlohmann::json::parse(read_bytes(run_ / "folds.json"))["folds"].size(), 6u);
 
   // The same again neither trains nor tests.
   const Outcome again = finetune_well({"--folds", "all"});
   EXPECT_EQ(again.out, outcome.out);
   EXPECT_THAT(again.err, ::testing::Not(HasSubstr("wrote pred.csv")));
+
+  // Other views are another test.
+  const Outcome fewer = finetune_well({"--folds", "all", "--test-num-segment", "1"});
+  EXPECT_THAT(fewer.err, HasSubstr("wrote pred.csv"));
+  EXPECT_THAT(fewer.err, ::testing::Not(HasSubstr("done:")));
+  finetune_well({"--folds", "all"});
 
   const Outcome evaluated =
       run_grimace({"evaluate", "--data", lists_, "--model", run_, "--folds", "all"});
@@ -163,7 +170,9 @@ TEST_F(FoldsSystemTest, folds_that_cannot_be_used_are_refused_before_any_is_trai
   refused({"--folds", "1,9"}, "there is no fold 9; there are 1, 2, 3, 4, 5, 6");
   refused({"--folds", "all", "--set", "data.folds=5"},
           "it has the folds 1, 2, 3, 4, 5, 6; data.folds says there are 5");
-  refused({}, lists_.string() + ": is a folder; train on its folds with --fold K or --folds all");
+  refused({},
+          lists_.string() +
+              ": is a folder without train.csv; train on its folds with --fold K or --folds all");
   refused({"--fold", "1", "--folds", "all"}, "--fold 1 and --folds all: give one of the two");
   refused({"--folds", "all", "--resume", run_}, "is one run; --folds continues that of each fold");
   refused({"--fold", "1", "--set", "data.list=" + faces_list().string()},

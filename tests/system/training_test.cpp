@@ -51,6 +51,36 @@ TEST_P(PrecisionTest, a_resumed_run_equals_an_uninterrupted_one_bit_for_bit) {
   expect_same_losses(metrics(whole), metrics(resumed));
 }
 
+// Spec 6: a batch is that of videos, whatever the number of clips drawn from each.
+TEST_F(TrainingTest, several_samples_of_a_video_make_no_other_epochs_and_rates) {
+  const fs::path run = scratch_ / "run";
+  const Outcome outcome = pretrain_well(run, {"--set", "data.num_samples=2"});
+  EXPECT_THAT(outcome.err, HasSubstr("24 clips, 3 batches of 8 an epoch"));
+  pretrain_well(scratch_ / "one", {});
+  const auto rows = metrics(run), one = metrics(scratch_ / "one");
+  ASSERT_EQ(rows.size(), one.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i].at("lr"), one[i].at("lr"));
+    EXPECT_NE(rows[i].at("loss"), one[i].at("loss"));
+  }
+}
+
+// Spec 6: 3 steps of warm-up from exactly 0 to lr * 8 / 256; then a cosine over the other 9.
+TEST_F(TrainingTest, the_rate_of_every_step_is_that_of_the_schedule) {
+  pretrain_well(scratch_ / "run", {"--set", "optim.min_lr=0.016"});
+  const auto rows = metrics(scratch_ / "run");
+  ASSERT_EQ(rows.size(), 12u);
+  const double peak = 0.001, least = 0.0005;
+  EXPECT_EQ(rows[0].at("lr"), 0.0);
+  EXPECT_DOUBLE_EQ(rows[1].at("lr").get<double>(), peak / 2);
+  EXPECT_DOUBLE_EQ(rows[2].at("lr").get<double>(), peak);
+  for (size_t k = 3; k < 12; ++k) {
+    const double turn = std::numbers::pi * static_cast<double>(k - 3) / 9;
+    EXPECT_DOUBLE_EQ(rows[k].at("lr").get<double>(),
+                     least + 0.5 * (peak - least) * (1 + std::cos(turn)));
+  }
+}
+
 TEST_F(TrainingTest, a_run_continues_from_a_checkpoint_of_another_folder) {
   const fs::path whole = scratch_ / "whole";
   const fs::path resumed = scratch_ / "resumed";

@@ -31,6 +31,21 @@ TEST(EvaluationReport, lists_every_clip_with_its_label_and_prediction) {
             "id,label,pred\na.mp4,0,0\n\"b, \"\"c\"\".mp4\",0,1\nd.mp4,1,1\n");
 }
 
+TEST(EvaluationReport, has_the_logits_of_every_view_as_the_authors_program_writes_them) {
+  Evaluation evaluation = example();
+  evaluation.answers[0].views = {{0, 0, {0.1f, -2, 3e-8f}}, {1, 0, {1, 0.25f, 0}}};
+  evaluation.answers[2].views = {{0, 1, {-0.0f, 1e10f, 0}}};
+  EXPECT_EQ(views_text(evaluation),
+            "66.6667, 100\na.mp4 [0.1, -2, 3e-08] 0 0 0\na.mp4 [1, 0.25, 0] 0 1 0\n"
+            "d.mp4 [-0, 1e+10, 0] 1 0 1\n");
+}
+
+TEST(EvaluationReport, says_how_it_was_made) {
+  Evaluation evaluation = example();
+  evaluation.on = {"clips", "cpu", "bf16", 2, 3};
+  EXPECT_EQ(evaluated_on(nlohmann::json::parse(metrics_json(evaluation))), evaluation.on);
+}
+
 TEST(EvaluationReport, has_the_figures_as_json) {
   const auto json = nlohmann::json::parse(metrics_json(example()));
   EXPECT_EQ(json["clips"], 3);

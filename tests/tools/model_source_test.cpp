@@ -10,6 +10,7 @@
 #include "ir/serialize.h"
 #include "ir/text.h"
 #include "runtime/checkpoint.h"
+#include "runtime/pth.h"
 #include "tests/testing.h"
 
 namespace grimace {
@@ -91,6 +92,52 @@ TEST(ModelSource, TakesASavedGraphAndATextGraph) {
     EXPECT_TRUE(equal(*source.graph, *graph)) << name;
     EXPECT_THAT(error_of([&] { source.recipe("", {}); }), HasSubstr("has no recipe"));
   }
+}
+
+// A file of the authors' program keeps its settings as args.
+TEST(ModelSource, TakesWhatShapesDoNotTellFromTheArgumentsInAFile) {
+  const testing::ScratchDir scratch;
+  const ModelConfig config{.embed_dim = 64,
+                           .heads = 1,
+                           .depth = 1,
+                           .decoder_dim = 64,
+                           .decoder_heads = 1,
+                           .decoder_depth = 1};
+  std::vector<Tensor> values;
+  std::vector<NamedView> tensors;
+  for (const ParamSpec& spec : pretrain_parameters(config))
+    values.emplace_back(DType::f32, spec.shape);
+  for (size_t i = 0; i < values.size(); ++i)
+    tensors.push_back({pretrain_parameters(config)[i].name, values[i].view()});
+  const auto recipe = [&](const Metadata& arguments) {
+    save_pth(scratch / "theirs.pth", tensors, arguments);
+    return open_model_source((scratch / "theirs.pth").string()).recipe("", {});
+  };
+  const Recipe plain = recipe({});
+  EXPECT_EQ(plain.model.encoder_depth, 1);
+  EXPECT_EQ(plain.model.image, 160);
+  EXPECT_TRUE(plain.target.frame_diff);
+  const Recipe told = recipe({{"args.input_size", "320"},
+                              {"args.num_frames", "8"},
+                              {"args.sampling_rate", "1"},
+                              {"args.mask_ratio", "0.8"},
+                              {"args.lg_region_size", "[2, 5, 20]"},
+                              {"args.part_win_size", "[2, 5, 20]"},
+                              {"args.mask_type", "part_window"},
+                              {"args.normlize_target", "False"},
+                              {"args.use_frame_diff_as_target", "False"},
+                              {"args.frame_diff_group_size", "4"},
+                              {"args.target_diff_weight", "None"},
+                              {"args.lg_attn_param_sharing_all", "True"}});
+  EXPECT_EQ(told.model.image, 320);
+  EXPECT_EQ(told.model.frames, 8);
+  EXPECT_EQ(told.data.sampling_rate, 1);
+  EXPECT_EQ(told.mask.ratio, 0.8);
+  EXPECT_FALSE(told.target.normalise);
+  EXPECT_FALSE(told.target.frame_diff);
+  EXPECT_EQ(told.target.group_size, 4);
+  EXPECT_EQ(told.target.diff_weight, std::nullopt);
+  EXPECT_TRUE(told.model.share_all);
 }
 
 TEST(ModelSource, SaysWhatIsWrong) {

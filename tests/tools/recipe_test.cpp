@@ -424,7 +424,6 @@ TEST(RecipeValidate, NamesTheKeysAndNumbersThatDoNotFit) {
             "model.decoder_heads = 7 must divide model.decoder_dim = 384");
   EXPECT_THAT(misfit({"model.region=3,5,10"}),
               HasSubstr("model.region = 3x5x10 must tile the token grid 8x10x10"));
-  EXPECT_THAT(misfit({"model.init_values=0.1"}), HasSubstr("needs model.attn_type = joint"));
   EXPECT_THAT(misfit({"optim.min_lr=1"}), HasSubstr("optim.min_lr = 1 is above"));
   EXPECT_THAT(misfit({"optim.epochs=5", "optim.warmup_epochs=5"}),
               HasSubstr("optim.warmup_epochs = 5 must be below"));
@@ -475,6 +474,7 @@ TEST(RecipeFiles, TheShippedRecipesAreValidAndTheLargeOneIsTheDefaultAtTheLogged
     Recipe want;
     want.optim.accumulate = 5;
     want.run.precision = "bf16";
+    want.run.keep_last = 10;
     EXPECT_EQ(resolved.recipe, want) << to_toml(resolved.recipe);
   }
 }
