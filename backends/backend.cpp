@@ -38,16 +38,14 @@ std::string_view name_of(Precision precision) {
 Precision precision_from(std::string_view name) {
   for (size_t i = 0; i < kPrecisions.size(); ++i)
     if (kPrecisions[i] == name) return static_cast<Precision>(i);
-  throw Error(cat("unknown precision '", name, "'; known are f32, bf16, f64, tf32"));
+  throw Error(cat("unknown precision '", name, "'; known are ", joined(kPrecisions, ", ")));
 }
 
 std::unique_ptr<Backend> make_backend(std::string_view name) {
-  std::string known;
-  for (const BackendRow& row : kBackends) {
+  for (const BackendRow& row : kBackends)
     if (row.name == name) return row.make();
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
-  }
-  throw Error(cat("unknown backend '", name, "'; this build has ", known));
+  throw Error(cat("unknown backend '", name, "'; this build has ",
+                  joined(kBackends, ", ", &BackendRow::name)));
 }
 
 std::vector<std::string> backend_names() {

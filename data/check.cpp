@@ -4,8 +4,10 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 
+#include "data/clip_picker.h"
 #include "ir/error.h"
 
 namespace grimace {
@@ -28,8 +30,8 @@ std::optional<std::string> why_unreadable(const ListEntry& entry, const ClipConf
     if (config.voxceleb2)
       voxceleb2_box(entry.path.string(), images[0].width, images[0].height, config.image_size);
     return std::nullopt;
-  } catch (const Error& error) {
-    return error.what();
+  } catch (...) {
+    return why_unusable(entry.path.string());
   }
 }
 
@@ -60,7 +62,14 @@ std::vector<BadClip> check_list(const ListFile& list, const ClipConfig& config, 
     }
   };
   std::vector<std::thread> threads;
-  for (int i = 1; i < workers; ++i) threads.emplace_back(work);
+  try {
+    for (int i = 1; i < workers; ++i) threads.emplace_back(work);
+  } catch (const std::system_error& error) {
+    const std::lock_guard lock(mutex);
+    failure = std::make_exception_ptr(
+        RunError(cat("cannot start ", workers, " threads to read clips: ", error.code().message(),
+                     "; use fewer workers")));
+  }
   work();
   for (std::thread& thread : threads) thread.join();
   if (failure) std::rethrow_exception(failure);

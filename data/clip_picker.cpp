@@ -1,5 +1,6 @@
 #include "data/clip_picker.h"
 
+#include <new>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -9,6 +10,18 @@
 
 namespace grimace {
 
+std::string why_unusable(const std::string& clip) {
+  try {
+    throw;
+  } catch (const Error& error) {
+    return error.what();
+  } catch (const RunError& error) {
+    return error.what();
+  } catch (const std::bad_alloc&) {
+    return cat(clip, ": there is not enough memory to read it");
+  }
+}
+
 std::optional<std::string> BadClips::try_load(int64_t clip, const std::function<void()>& load) {
   {
     const std::lock_guard lock(mutex_);
@@ -17,9 +30,10 @@ std::optional<std::string> BadClips::try_load(int64_t clip, const std::function<
   try {
     load();
     return std::nullopt;
-  } catch (const Error& error) {
+  } catch (...) {
+    const std::string reason = why_unusable(list_.entries[static_cast<size_t>(clip)].path.string());
     const std::lock_guard lock(mutex_);
-    return known_.emplace(clip, error.what()).first->second;
+    return known_.emplace(clip, reason).first->second;
   }
 }
 

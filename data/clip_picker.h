@@ -21,6 +21,10 @@ struct Unreadable {
   std::string reason;
 };
 
+// For a catch (...) around the reading of one clip: what is wrong with it, in one line. An Error, a
+// RunError or a lack of memory is the clip's; anything else is thrown again.
+std::string why_unusable(const std::string& clip);
+
 // Clips of a list that proved unreadable, or strange. try_load() and note_frames() are for several
 // threads at once.
 class BadClips {
@@ -28,8 +32,8 @@ class BadClips {
   // `list` must outlive this.
   BadClips(const ListFile& list, const LoadingConfig& loading) : list_(list), loading_(loading) {}
 
-  // Nothing when `load` could use the clip; otherwise the reason it gave by throwing an Error, now
-  // or at an earlier try.
+  // Nothing when `load` could use the clip; otherwise the reason it gave by what it threw, now or
+  // at an earlier try.
   std::optional<std::string> try_load(int64_t clip, const std::function<void()>& load);
   bool too_many(int64_t bad) const;
   // A clip of a single frame shows no motion, which is told as well, but is no reason to stop.

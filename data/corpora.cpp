@@ -157,9 +157,8 @@ const std::vector<Corpus>& corpora() {
 const Corpus& find_corpus(std::string_view name) {
   const auto found = std::ranges::find(corpora(), name, &Corpus::name);
   if (found != corpora().end()) return *found;
-  std::string names;
-  for (const Corpus& corpus : corpora()) names += (names.empty() ? "" : ", ") + corpus.name;
-  throw Error(cat("no data set is called '", name.substr(0, 100), "'; known: ", names));
+  throw Error(cat("no data set is called '", name.substr(0, 100),
+                  "'; known: ", joined(corpora(), ", ", &Corpus::name)));
 }
 
 }  // namespace grimace

@@ -46,7 +46,6 @@ class FinetuneDataset::Maker {
                      .fill = [this](MadeBatch& made, int64_t, int64_t part) { fill(made, part); }},
                     config.loading.workers, config.loading.prefetch) {}
 
-  const FinetuneDataConfig& config() const { return config_; }
   BadClips& bad() { return bad_; }
   Prefetcher<MadeBatch>& prefetcher() { return prefetcher_; }
   int64_t batches_per_epoch() const { return std::ssize(clips_.labels) / config_.batch_size; }

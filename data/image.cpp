@@ -1,13 +1,11 @@
 // Drawing on plain RGB pictures, composing grids of them, and writing PNG files.
 #include "data/image.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 
 #include "ir/error.h"
+#include "runtime/atomic_file.h"
 
 namespace grimace {
 namespace {
@@ -85,22 +83,11 @@ Image make_image(int width, int height, Rgb colour) {
 }
 
 void write_png(const std::filesystem::path& path, const Image& image) {
+  ensure_writable_place(path);
   const std::vector<uint8_t> bytes = encode_png(image);
-  const std::filesystem::path temporary = cat(path.string(), ".tmp", getpid());
-  std::ofstream out(temporary, std::ios::binary);
-  check(out.is_open(), path.string(), ": cannot write here; give a folder that exists and is ",
-        "writable");
-  out.write(reinterpret_cast<const char*>(bytes.data()),
-            static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  std::error_code failed;
-  if (out) std::filesystem::rename(temporary, path, failed);
-  if (!out || failed) {
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
-    throw RunError(cat(path.string(), ": writing failed",
-                       failed ? ": " + failed.message() : "; is the disk full?"));
-  }
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(bytes)));
+  file.commit();
 }
 
 void paste(Image& canvas, const Image& tile, int x, int y) {

@@ -27,7 +27,7 @@ Image make_image(int width, int height, Rgb colour);
 // with the same FFmpeg.
 std::vector<uint8_t> encode_png(const Image& image);
 
-// Writes a PNG through a temporary file and a rename, so no reader sees half of it.
+// Writes a PNG whole or not at all. Error when no file can be made there.
 void write_png(const std::filesystem::path& path, const Image& image);
 
 // Copies `tile` into `canvas` with its top left corner at (x, y); parts outside are cut off.

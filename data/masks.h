@@ -40,7 +40,6 @@ class MaskGenerator {
   // What draw() really produces, in tokens of a whole clip.
   int token_count() const { return config_.grid[0] * frame_tokens(); }
   int visible_count() const { return config_.grid[0] * windows() * visible_per_window_; }
-  int masked_count() const { return token_count() - visible_count(); }
   // Visible tokens in each region; InternalError without regions.
   int visible_per_region() const;
 

@@ -9,9 +9,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "ir/error.h"
 
 namespace grimace {
 
@@ -25,20 +28,19 @@ class Prefetcher {
   };
 
   // At most `depth` items exist at a time (the one handed out not counted). Without workers,
-  // next() does the work itself.
+  // next() does the work itself. RunError when the system gives no thread.
   Prefetcher(Work work, int workers, int depth)
       : work_(std::move(work)), depth_(static_cast<size_t>(depth)) {
-    for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { run(); });
+    try {
+      for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { run(); });
+    } catch (const std::system_error& error) {
+      stop();
+      throw RunError(cat("cannot start ", workers, " threads to read clips: ",
+                         error.code().message(), "; use fewer workers"));
+    }
   }
 
-  ~Prefetcher() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
+  ~Prefetcher() { stop(); }
   Prefetcher(const Prefetcher&) = delete;
   Prefetcher& operator=(const Prefetcher&) = delete;
 
@@ -80,6 +82,15 @@ class Prefetcher {
     std::exception_ptr error;
     int64_t error_part = 0;
   };
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
 
   void run() {
     std::unique_lock lock(mutex_);

@@ -29,9 +29,7 @@ std::optional<size_t> class_of(const Corpus& corpus, const std::string& label) {
 }
 
 std::string known_labels(const Corpus& corpus) {
-  std::string text;
-  for (const auto& [code, name] : corpus.labels) text += (text.empty() ? "" : ", ") + code;
-  return text;
+  return joined(corpus.labels, ", ", [](const auto& label) { return label.first; });
 }
 
 // ---- Finding clips ----
@@ -53,9 +51,7 @@ FoundClips find_clips(const fs::path& root, const std::vector<std::string>& patt
 }
 
 std::string quoted(const std::vector<std::string>& patterns) {
-  std::string text;
-  for (const std::string& pattern : patterns) text += cat(text.empty() ? "'" : ", '", pattern, "'");
-  return text;
+  return joined(patterns, ", ", [](const std::string& p) { return "'" + p + "'"; });
 }
 
 // A clip must tell what its place in the lists depends on.
@@ -82,10 +78,8 @@ FoundClips find_corpus_clips(const Corpus& corpus, const fs::path& root,
       leave_out(lists, other.reason, other.path.string());
     return found;
   }
-  std::string tried;
-  for (const auto& place : places) tried += (tried.empty() ? "" : ", ") + quoted(place);
-  throw Error(cat(root.string(), ": no clips of ", corpus.title, " there; looked for ", tried,
-                  "; clips elsewhere: --pattern"));
+  throw Error(cat(root.string(), ": no clips of ", corpus.title, " there; looked for ",
+                  joined(places, ", ", quoted), "; clips elsewhere: --pattern"));
 }
 
 // ---- Folds by persons ----

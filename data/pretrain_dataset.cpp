@@ -42,7 +42,6 @@ class PretrainDataset::Maker {
                                     int64_t part) { fill(made, number, part); }},
                     config.loading.workers, config.loading.prefetch) {}
 
-  const PretrainDataConfig& config() const { return config_; }
   BadClips& bad() { return bad_; }
   Prefetcher<MadeBatch>& prefetcher() { return prefetcher_; }
   int64_t batches_per_epoch() const { return std::ssize(list_.entries) / config_.batch_size; }

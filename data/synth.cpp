@@ -15,6 +15,7 @@
 #include "data/synth_render.h"
 #include "data/video_writer.h"
 #include "ir/error.h"
+#include "runtime/atomic_file.h"
 
 namespace grimace {
 namespace {
@@ -54,7 +55,8 @@ bool is_ours(const fs::directory_entry& entry) {
     std::getline(std::ifstream(entry.path()), header);
     return header == kListHeader;
   }
-  static const std::regex pattern(R"((clip_\d+_person_\d+_[a-z]+\.mp4|clips\.csv)(\.tmp\d+)?)");
+  static const std::regex pattern(
+      R"(clip_\d+_person_\d+_[a-z]+\.mp4(\.partial)?|clips\.csv\.partial)");
   return std::regex_match(name, pattern);
 }
 
@@ -89,23 +91,14 @@ void write_video(const fs::path& path, const SynthOptions& options,
 }
 
 void write_list(const SynthOptions& options) {
-  const fs::path path = options.out / "clips.csv";
-  const fs::path temporary = cat(path.string(), ".tmp", getpid());
-  std::ofstream csv(temporary);
+  std::ostringstream csv;
   csv << kListHeader << '\n';
   for (int64_t i = 0; i < options.clips; ++i) {
     const SynthClip clip = synth_clip(options, i);
     csv << clip.file_name() << ',' << clip.person << ','
         << synth::kExpressionNames[static_cast<size_t>(clip.expression)] << '\n';
   }
-  csv.close();
-  std::error_code failed;
-  if (csv) fs::rename(temporary, path, failed);
-  if (!csv || failed) {
-    std::error_code ignored;
-    fs::remove(temporary, ignored);
-    throw RunError(cat("synth: ", path.string(), ": writing failed; is the disk full?"));
-  }
+  write_text(options.out / "clips.csv", std::move(csv).str());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "data/frame_source.h"
+#include "data/png_chunks.h"
 #include "ir/error.h"
 
 namespace grimace {
@@ -19,6 +20,21 @@ constexpr const char* kContainers =
 
 constexpr int kPipeBytes = 1 << 16;
 constexpr int kPipeWait = 100;  // milliseconds between two looks at the stop flag
+
+// What FFmpeg may decode with on its own, to describe a file's streams. All but PNG, whether it is
+// the video or its cover: see keep_picture_chunks.
+const std::string& describing_decoders() {
+  static const std::string names = [] {
+    std::string list;
+    void* at = nullptr;
+    while (const AVCodec* codec = av_codec_iterate(&at))
+      if (av_codec_is_decoder(codec) != 0 && codec->id != AV_CODEC_ID_PNG &&
+          codec->id != AV_CODEC_ID_APNG)
+        list += (list.empty() ? "" : ",") + std::string(codec->name);
+    return list;
+  }();
+  return names;
+}
 
 }  // namespace
 
@@ -76,6 +92,7 @@ void VideoDecoder::open() {
   AVDictionary* options = nullptr;
   av_dict_set(&options, "format_whitelist", kContainers, 0);
   av_dict_set(&options, "protocol_whitelist", "file", 0);
+  av_dict_set(&options, "codec_whitelist", describing_decoders().c_str(), 0);
   AVFormatContext* format = avformat_alloc_context();
   if (format != nullptr && pipe_) format->pb = pipe_->io;
   const std::string url = pipe_ ? "" : "file:" + file_;
@@ -125,8 +142,18 @@ bool VideoDecoder::next_packet() {
     const int code = av_read_frame(format_.get(), packet_.get());
     if (code == AVERROR_EOF) return false;
     check(code >= 0, file_, ": truncated or damaged: ", ffmpeg::reason(code));
-    if (packet_->stream_index == stream_) return true;
+    if (packet_->stream_index != stream_) continue;
+    if (format_->streams[stream_]->codecpar->codec_id == AV_CODEC_ID_PNG) keep_picture();
+    return true;
   }
+}
+
+void VideoDecoder::keep_picture() {
+  if (av_packet_make_writable(packet_.get()) < 0)
+    throw RunError(cat(file_, ": out of memory for ", packet_->size, " bytes"));
+  const auto bytes = static_cast<size_t>(packet_->size);
+  av_shrink_packet(packet_.get(),
+                   static_cast<int>(keep_picture_chunks(file_, {packet_->data, bytes})));
 }
 
 bool VideoDecoder::next() {

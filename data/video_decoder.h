@@ -40,6 +40,7 @@ class VideoDecoder {
   void choose_stream();
   void start_decoder();
   bool next_packet();
+  void keep_picture();  // the packet is a PNG file
 
   std::string file_;
   int threads_ = 1;

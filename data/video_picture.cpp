@@ -2,27 +2,26 @@
 #include "data/video_picture.h"
 
 #include <algorithm>
-#include <fstream>
+#include <span>
 #include <vector>
 
+#include "data/png_chunks.h"
 #include "data/video_ffmpeg.h"
 #include "ir/error.h"
+#include "runtime/input_file.h"
 
 namespace grimace {
 namespace {
 
 constexpr int64_t kMaxBytes = int64_t{256} << 20;
 
-std::vector<uint8_t> read_file(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary | std::ios::ate);
-  check(in.is_open(), file.string(), ": cannot be opened");
-  const auto size = static_cast<int64_t>(in.tellg());
-  check(size > 0, file.string(), ": the file is empty");
-  check(size <= kMaxBytes, file.string(), ": ", size, " bytes are too many for a picture");
-  std::vector<uint8_t> bytes(static_cast<size_t>(size));
-  in.seekg(0);
-  in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-  check(in.good(), file.string(), ": cannot be read");
+std::vector<uint8_t> read_file(const std::filesystem::path& path) {
+  const InputFile file(path, "a picture");
+  check(file.size() > 0, path.string(), ": the file is empty");
+  check(file.size() <= kMaxBytes, path.string(), ": ", file.size(),
+        " bytes are too many for a picture");
+  std::vector<uint8_t> bytes(static_cast<size_t>(file.size()));
+  file.read(0, std::as_writable_bytes(std::span(bytes)));
   return bytes;
 }
 
@@ -48,8 +47,10 @@ AVCodecID picture_codec(const std::string& file, const std::vector<uint8_t>& byt
 Image decode_picture(const std::filesystem::path& path) {
   ffmpeg::silence();
   const std::string file = path.string();
-  const std::vector<uint8_t> bytes = read_file(path);
-  const auto decoder = ffmpeg::open_decoder(file, picture_codec(file, bytes), nullptr, 1);
+  std::vector<uint8_t> bytes = read_file(path);
+  const AVCodecID codec = picture_codec(file, bytes);
+  if (codec == AV_CODEC_ID_PNG) bytes.resize(keep_picture_chunks(file, bytes));
+  const auto decoder = ffmpeg::open_decoder(file, codec, nullptr, 1);
   decoder->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
   const auto packet = ffmpeg::make_packet();
   const auto frame = ffmpeg::make_frame();

@@ -1,12 +1,12 @@
 // mp4 writing with libavformat, libavcodec and libswscale, one thread, bit-exact flags.
 #include "data/video_writer.h"
 
-#include <unistd.h>
-
+#include <optional>
 #include <string>
 
 #include "data/video_ffmpeg.h"
 #include "ir/error.h"
+#include "runtime/atomic_file.h"
 
 extern "C" {
 #include <libavutil/opt.h>
@@ -27,7 +27,7 @@ const AVCodec* find_encoder() {
 
 struct VideoWriter::State {
   std::filesystem::path path;
-  std::filesystem::path temporary;
+  std::optional<AtomicFile> file;
   AVFormatContext* format = nullptr;
   AVStream* stream = nullptr;
   ffmpeg::Handle<AVCodecContext> codec;
@@ -36,16 +36,12 @@ struct VideoWriter::State {
   ffmpeg::Handle<SwsContext> scaler;
   int64_t next_pts = 0;
 
-  explicit State(const std::filesystem::path& target)
-      : path(target), temporary(cat(target.string(), ".tmp", getpid())) {}
+  explicit State(const std::filesystem::path& target) : path(target) {}
 
   ~State() {
-    if (format != nullptr) {
-      avio_closep(&format->pb);
-      avformat_free_context(format);
-    }
-    std::error_code ignored;
-    std::filesystem::remove(temporary, ignored);
+    if (format == nullptr) return;
+    avio_closep(&format->pb);
+    avformat_free_context(format);
   }
 
   void require(int code, const char* what) const {
@@ -83,8 +79,11 @@ struct VideoWriter::State {
   }
 
   void open_file() {
-    const int opened = avio_open(&format->pb, temporary.c_str(), AVIO_FLAG_WRITE);
-    check(opened >= 0, path.string(), ": cannot write here: ", ffmpeg::reason(opened));
+    ensure_writable_place(path);
+    file.emplace(path);
+    // As a file whatever its name is: FFmpeg would take "12:30.mp4" for a protocol and its place.
+    const std::string url = "file:" + file->partial().string();
+    require(avio_open(&format->pb, url.c_str(), AVIO_FLAG_WRITE), "opening");
     stream = avformat_new_stream(format, nullptr);
     if (stream == nullptr) throw RunError(cat(path.string(), ": out of memory"));
     stream->time_base = codec->time_base;
@@ -145,9 +144,7 @@ void VideoWriter::finish() {
   avio_flush(s.format->pb);
   s.require(s.format->pb->error, "writing");
   s.require(avio_closep(&s.format->pb), "writing");
-  std::error_code failed;
-  std::filesystem::rename(s.temporary, s.path, failed);
-  if (failed) throw RunError(cat(s.path.string(), ": cannot rename: ", failed.message()));
+  s.file->commit();
 }
 
 }  // namespace grimace

@@ -12,7 +12,8 @@ namespace grimace {
 class VideoWriter {
  public:
   // Writes beside `path` until finish(). Sides must be even; frames_per_second in 1..240.
-  // Error when the place cannot be written, RunError when FFmpeg fails.
+  // Error when the place cannot be written, RunError when FFmpeg fails or anything but a regular
+  // file is there.
   VideoWriter(const std::filesystem::path& path, int width, int height, int frames_per_second);
   ~VideoWriter();  // without finish(), nothing is left behind
   VideoWriter(const VideoWriter&) = delete;

@@ -9,7 +9,7 @@
 
 #include "autodiff/train_step.h"
 #include "backends/backend.h"
-#include "ir/serialize.h"
+#include "runtime/graph_file.h"
 #include "runtime/safetensors.h"
 
 using namespace grimace;

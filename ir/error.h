@@ -2,9 +2,12 @@
 // Messages are built from parts: check(a == b, "linear %h: expected ", a, ", got ", b).
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace grimace {
 
@@ -32,6 +35,23 @@ std::string cat(const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
   return std::move(out).str();
+}
+
+// The words with `between` between them, each as `shown` has it.
+template <typename Words, typename Shown = std::identity>
+std::string joined(const Words& words, std::string_view between, Shown shown = {}) {
+  std::ostringstream out;
+  std::string_view gap;
+  for (const auto& word : words) {
+    out << gap << std::invoke(shown, word);
+    gap = between;
+  }
+  return std::move(out).str();
+}
+
+// "12 MiB", rounded up: so much has to be there.
+inline std::string mebibytes(int64_t bytes) {
+  return cat((bytes + (1 << 20) - 1) >> 20, " MiB");
 }
 
 template <typename... Parts>

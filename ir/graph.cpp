@@ -1,6 +1,7 @@
 #include "ir/graph.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ir/op_def.h"
 
@@ -21,6 +22,12 @@ const AttrValue& Node::attr(std::string_view name) const {
   for (size_t i = 0; i < attrs_.size(); ++i)
     if (op_->attrs[i].name == name) return attrs_[i];
   throw InternalError(cat(op_->name, " has no attribute '", name, "'"));
+}
+
+std::vector<NamedAttr> Node::named_attrs() const {
+  std::vector<NamedAttr> result;
+  for (size_t i = 0; i < attrs_.size(); ++i) result.emplace_back(op_->attrs[i].name, attrs_[i]);
+  return result;
 }
 
 std::string Node::describe() const {
@@ -79,11 +86,13 @@ Value Graph::find_input(std::string_view name) const {
   return found == input_by_name_.end() ? Value{} : found->second;
 }
 
-void Graph::erase_input(Value input) {
-  internal_check(input.is_graph_input() && input.unused(), "erase_input of '", input.name(), "'");
-  input_by_name_.erase(input.name());
-  std::erase(inputs_, input);
-  std::erase_if(input_defs_, [&](const auto& def) { return def.get() == input.def(); });
+int Graph::erase_unused_constants() {
+  const auto goes = [](Value v) { return v.is(Role::constant) && v.unused(); };
+  for (const Value& input : inputs_)
+    if (goes(input)) input_by_name_.erase(input.name());
+  const auto erased = std::erase_if(inputs_, goes);
+  std::erase_if(input_defs_, [&](const auto& def) { return goes(Value(def.get())); });
+  return static_cast<int>(erased);
 }
 
 // ---- Nodes --------------------------------------------------------------------------------
@@ -166,10 +175,14 @@ void Graph::set_attr(Node& node, std::string_view name, AttrValue value) {
 void Graph::replace_uses(Value from, Value to) {
   internal_check(from.type() == to.type(), "replace_uses of ", from.type(), " by ", to.type());
   if (from == to) return;
-  const std::vector<Node*> users = from.users();
+  const std::vector<Node*> users = std::exchange(from.def()->users, {});
   for (Node* user : users)
-    for (int i = 0; i < user->num_inputs(); ++i)
-      if (user->input(i) == from) set_input(*user, i, to);
+    for (Value& slot : user->inputs_) {
+      if (slot != from) continue;
+      slot = to;
+      to.def()->users.push_back(user);
+    }
+  if (!from.is_output()) return;
   const auto move_use = [&](Value& slot) {
     if (!(slot == from)) return;
     slot = to;
@@ -180,14 +193,24 @@ void Graph::replace_uses(Value from, Value to) {
   for (Update& update : updates_) move_use(update.value);
 }
 
+namespace {
+
+// One of the uses goes. It is looked for from both ends: passes erase in order, or backwards.
+void forget(std::vector<Node*>& users, const Node& node) {
+  size_t front = 0;
+  size_t back = users.size() - 1;
+  for (; users[front] != &node && users[back] != &node; ++front) --back;
+  const size_t place = users[front] == &node ? front : back;
+  users.erase(users.begin() + static_cast<ptrdiff_t>(place));
+}
+
+}  // namespace
+
 void Graph::erase(Node& node) {
   for (const auto& def : node.results_)
     internal_check(def->users.empty() && def->graph_uses == 0, "erase of ", node.describe(),
                    " which is still used");
-  for (const Value& input : node.inputs_) {
-    auto& users = input.def()->users;
-    users.erase(std::find(users.begin(), users.end(), &node));
-  }
+  for (const Value& input : node.inputs_) forget(input.def()->users, node);
   if (cursor == &node) cursor = nullptr;
   nodes_.erase(node.self_);
 }
@@ -213,15 +236,18 @@ void Graph::add_update(Value target, Value value) {
         "update: only a param or state can be updated; '", target.name(), "' is neither");
   check(target.type() == value.type(), "update of '", target.name(), "': its type is ",
         target.type(), ", the new value's is ", value.type());
-  for (const Update& update : updates_)
-    check(!(update.target == target), "update: '", target.name(), "' is updated twice");
+  check(!target.is_updated(), "update: '", target.name(), "' is updated twice");
+  target.def()->updated = true;
   ++value.def()->graph_uses;
   updates_.push_back({target, value});
 }
 
 void Graph::clear_outputs() {
   for (const Output& output : outputs_) --output.value.def()->graph_uses;
-  for (const Update& update : updates_) --update.value.def()->graph_uses;
+  for (const Update& update : updates_) {
+    update.target.def()->updated = false;
+    --update.value.def()->graph_uses;
+  }
   outputs_.clear();
   updates_.clear();
 }
@@ -242,11 +268,9 @@ std::unique_ptr<Graph> Graph::clone() const {
   for (const Node& node : nodes_) {
     std::vector<Value> inputs;
     for (const Value& v : node.inputs()) inputs.push_back(map.at(v));
-    std::vector<NamedAttr> attrs;
-    for (size_t i = 0; i < node.attrs_.size(); ++i)
-      attrs.emplace_back(node.op().attrs[i].name, node.attrs_[i]);
     copy->scope = node.scope();
-    Node& twin = copy->add_node(node.op(), std::move(inputs), attrs, node.result().name());
+    Node& twin =
+        copy->add_node(node.op(), std::move(inputs), node.named_attrs(), node.result().name());
     for (int i = 0; i < node.num_results(); ++i) {
       map[node.result(i)] = twin.result(i);
       copy->rename(twin.result(i), node.result(i).name());

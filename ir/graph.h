@@ -36,6 +36,7 @@ struct ValueDef {
   std::vector<std::byte> data;  // of a constant
   std::vector<Node*> users;     // one entry per use
   int graph_uses = 0;           // as a named output or the new value of an update
+  bool updated = false;         // whether an update gives it its next value
 };
 
 // A handle to one tensor of a graph; null when default-constructed.
@@ -56,7 +57,9 @@ class Value {
   bool is_graph_input() const { return def_->producer == nullptr; }
   bool is(Role role) const { return is_graph_input() && def_->role == role; }
   const std::vector<Node*>& users() const { return def_->users; }
-  bool is_output() const { return def_->graph_uses > 0; }
+  bool is_updated() const { return def_->updated; }
+  bool is_output() const { return def_->graph_uses > 0; }  // or the new value of an update
+  // One node reads it, once, and no output or update: it may vanish into that node.
   bool single_use() const { return def_->users.size() == 1 && def_->graph_uses == 0; }
   bool unused() const { return def_->users.empty() && def_->graph_uses == 0; }
   Graph& graph() const { return *def_->graph; }
@@ -98,6 +101,7 @@ class Node {
   DType dtype(std::string_view name) const { return std::get<DType>(attr(name)); }
   const AttrValue& attr(std::string_view name) const;
   const std::vector<AttrValue>& attrs() const { return attrs_; }  // in the op's declaration order
+  std::vector<NamedAttr> named_attrs() const;                     // to give to another of its op
 
   // "linear %h (encoder/blocks.3)", for messages.
   std::string describe() const;
@@ -144,7 +148,7 @@ class Graph {
   const std::vector<Value>& inputs() const { return inputs_; }
   std::vector<Value> inputs(Role role) const;
   Value find_input(std::string_view name) const;  // null when there is none
-  void erase_input(Value input);                  // InternalError when it has users
+  int erase_unused_constants();                   // returns how many there were
 
   // Nodes in topological order.
   std::list<Node>& nodes() { return nodes_; }

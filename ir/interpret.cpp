@@ -52,13 +52,10 @@ void run_widened(const Node& node, std::span<const ConstView> in, std::span<cons
     inputs.push_back(graph.add_input(Role::input, std::to_string(i), wide_in.back().type));
   }
   for (const Buffer& buffer : wide_in) in_views.push_back(buffer.view());
-  std::vector<NamedAttr> attrs;
-  for (size_t i = 0; i < node.attrs().size(); ++i) {
-    AttrValue value = node.attrs()[i];
-    if (DType* dtype = std::get_if<DType>(&value); dtype != nullptr)
+  std::vector<NamedAttr> attrs = node.named_attrs();
+  for (NamedAttr& attr : attrs)
+    if (DType* dtype = std::get_if<DType>(&attr.value); dtype != nullptr)
       *dtype = widened({*dtype, {}}).dtype;
-    attrs.emplace_back(node.op().attrs[i].name, value);
-  }
   const Node& twin = graph.add_node(node.op(), inputs, attrs);
   std::vector<Buffer> wide_out;
   std::vector<View> out_views;
@@ -85,10 +82,7 @@ void run_decomposition(const Node& node, std::span<const ConstView> in, std::spa
     Buffer& buffer = values[name] = Buffer(in[i].type);
     copy_bytes(in[i].data, buffer.view().data, buffer.data.size());
   }
-  std::vector<NamedAttr> attrs;
-  for (size_t i = 0; i < node.attrs().size(); ++i)
-    attrs.emplace_back(node.op().attrs[i].name, node.attrs()[i]);
-  Node& twin = graph.add_node(node.op(), inputs, attrs);
+  Node& twin = graph.add_node(node.op(), inputs, node.named_attrs());
   Builder b(graph);
   const std::vector<Value> results = node.op().decompose(b, twin);
   graph.erase(twin);

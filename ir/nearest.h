@@ -1,4 +1,4 @@
-// "; did you mean 'linear'?": what to add to an error about an unknown name.
+// What an error shows of an unknown name: "'lineal'; did you mean 'linear'?".
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "ir/error.h"
+
 namespace grimace {
+
+// In quotes, its start where it is long (hostile).
+inline std::string quoted(std::string_view text) {
+  constexpr size_t kShown = 40;
+  return cat("'", text.substr(0, kShown), text.size() > kShown ? "..." : "", "'");
+}
 
 // Insertions, deletions and replacements of a character that turn `a` into `b`.
 inline size_t edit_distance(std::string_view a, std::string_view b) {
@@ -30,7 +38,7 @@ inline std::string did_you_mean(std::string_view word, const std::vector<std::st
   const auto nearest = std::min_element(known.begin(), known.end(), [&](auto a, auto b) {
     return edit_distance(word.substr(0, 64), a) < edit_distance(word.substr(0, 64), b);
   });
-  return "; did you mean '" + std::string(*nearest) + "'?";
+  return cat("; did you mean '", *nearest, "'?");
 }
 
 }  // namespace grimace

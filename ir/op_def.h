@@ -68,7 +68,13 @@ struct OpDef {
 #undef OP
 
 std::span<const OpDef* const> all_ops();
-const OpDef* find_op(std::string_view name);  // null when unknown
+// Error "<place>unknown op 'lineal'; did you mean 'linear'?".
+const OpDef& known_op(std::string_view name, std::string_view place = "");
+
+// Whether its result is its input under another shape: it has no memory and no kernel of its own.
+bool is_view(const Node& node);
+// The value that owns the memory: what the views that lead to this one begin with.
+Value root_of(Value value);
 
 int64_t flops_of(const Node& node);
 int64_t macs_of(const Node& node);

@@ -15,12 +15,6 @@ namespace {
 constexpr size_t kMaxText = size_t{1} << 28;
 constexpr size_t kMaxLine = size_t{1} << 26;  // a constant is one line
 
-// What an error shows of the text it is about.
-std::string quoted(std::string_view text) {
-  constexpr size_t kShown = 40;
-  return cat("'", text.substr(0, kShown), text.size() > kShown ? "..." : "", "'");
-}
-
 // Reads one line from left to right, skipping blanks before every piece.
 class Cursor {
  public:
@@ -135,15 +129,6 @@ std::vector<NamedAttr> read_attrs(Cursor& line, const OpDef& op) {
   return attrs;
 }
 
-const OpDef& read_op(Cursor& line) {
-  const std::string_view name = line.word("an op");
-  const OpDef* op = find_op(name);
-  if (op != nullptr) return *op;
-  std::vector<std::string_view> known;
-  for (const OpDef* each : all_ops()) known.push_back(each->name);
-  throw Error(cat("unknown op ", quoted(name), did_you_mean(name, known)));
-}
-
 class Parser {
  public:
   void line(std::string_view text) {
@@ -219,7 +204,7 @@ class Parser {
       check(names.back()[0] == '%', "a result's name starts with '%', got ", quoted(names.back()));
     } while (line.accept(','));
     line.expect('=');
-    const OpDef& op = read_op(line);
+    const OpDef& op = known_op(line.word("an op"));
     std::vector<Value> inputs;
     if (line.at_value()) do {
         check(++uses_ <= kMaxUses, "more than ", kMaxUses, " inputs of nodes");

@@ -2,26 +2,19 @@
 // graph, which bounds the memory that a hostile payload can claim.
 #include "ir/serialize.h"
 
-#include <fcntl.h>
 #include <google/protobuf/io/coded_stream.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include "graph.pb.h"
-#include "ir/nearest.h"
 #include "ir/op_def.h"
 #include "ir/verify.h"
 
 namespace grimace {
 namespace {
-
-namespace fs = std::filesystem;
 
 static_assert(std::endian::native == std::endian::little, "the header is stored little-endian");
 
@@ -178,8 +171,9 @@ class Reader {
 
   void node(const NodeProto& proto) {
     check(graph_->nodes().size() < kMaxNodes, "more than ", kMaxNodes, " nodes");
-    const std::string place = cat("node ", graph_->nodes().size(), " (", proto.op(), "): ");
-    const OpDef& op = known_op(proto.op());
+    const std::string number = cat("node ", graph_->nodes().size());
+    const OpDef& op = known_op(proto.op(), number + ": ");
+    const std::string place = cat(number, " (", op.name, "): ");
     uses_ += static_cast<size_t>(proto.inputs_size());
     check(uses_ <= kMaxUses, "more than ", kMaxUses, " inputs of nodes");
     std::vector<Value> inputs;
@@ -198,16 +192,6 @@ class Reader {
       graph_->rename(node.result(i), proto.results(i).name());
       values_.push_back(node.result(i));
     }
-  }
-
-  const OpDef& known_op(const std::string& name) const {
-    const OpDef* op = find_op(name);
-    if (op != nullptr) return *op;
-    std::vector<std::string_view> known;
-    for (const OpDef* each : all_ops()) known.push_back(each->name);
-    throw Error(cat("node ", graph_->nodes().size(), ": op '", name,
-                    "' is not known to this build (graph format ", kGraphFormatVersion, ")",
-                    did_you_mean(name, known)));
   }
 
   static NamedAttr attr_of(const OpDef& op, const AttrProto& proto) {
@@ -242,69 +226,6 @@ class Reader {
   std::vector<Value> values_;
   size_t uses_ = 0;
 };
-
-// ---- Files --------------------------------------------------------------------------------
-
-// A file beside its final place that vanishes unless it is committed.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(const fs::path& path)
-      : path_(path), temporary_(cat(path.string(), ".tmp", ::getpid())) {
-    check(!fs::is_directory(path), path.string(), ": cannot write a graph there: it is a folder");
-    file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    check(file_ >= 0, path.string(), ": cannot create the file: ", std::strerror(errno));
-  }
-  ~TemporaryFile() {
-    ::close(file_);
-    if (!committed_) ::unlink(temporary_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  void write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(file_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      require(written >= 0, "write");
-      bytes.remove_prefix(static_cast<size_t>(written));
-    }
-  }
-  void commit() {
-    require(::fsync(file_) == 0, "sync");
-    require(::rename(temporary_.c_str(), path_.c_str()) == 0, "rename");
-    committed_ = true;
-    const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
-    const int handle = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    require(handle >= 0, "open the folder");
-    const int status = ::fsync(handle);
-    ::close(handle);
-    require(status == 0, "sync the folder");
-  }
-
- private:
-  void require(bool ok, const char* action) const {
-    if (!ok) throw RunError(cat(path_.string(), ": cannot ", action, ": ", std::strerror(errno)));
-  }
-
-  fs::path path_;
-  fs::path temporary_;
-  int file_ = -1;
-  bool committed_ = false;
-};
-
-std::string read_file(const fs::path& path) {
-  std::error_code error;
-  check(fs::is_regular_file(path, error), "not a readable file");
-  const uintmax_t size = fs::file_size(path, error);
-  check(!error && size <= kMaxGraphBytes, "a graph file may have at most ", kMaxGraphBytes,
-        " bytes");
-  std::string bytes(size, '\0');
-  std::ifstream file(path, std::ios::binary);
-  check(file.is_open(), "cannot open the file: ", std::strerror(errno));
-  file.read(bytes.data(), static_cast<std::streamsize>(size));
-  check(file.gcount() == static_cast<std::streamsize>(size), "cannot read the file");
-  return bytes;
-}
 
 // Messages may quote what the file holds.
 std::string one_line(std::string text) {
@@ -352,21 +273,6 @@ std::unique_ptr<Graph> from_bytes(std::string_view bytes) {
     return Reader().read(payload);
   } catch (const Error& e) {
     throw Error(one_line(e.what()));
-  }
-}
-
-void save_graph(const Graph& graph, const fs::path& path) {
-  const std::string bytes = to_bytes(graph);
-  TemporaryFile file(path);
-  file.write(bytes);
-  file.commit();
-}
-
-std::unique_ptr<Graph> load_graph(const fs::path& path) {
-  try {
-    return from_bytes(read_file(path));
-  } catch (const Error& e) {
-    throw Error(cat(path.string(), ": ", e.what()));
   }
 }
 

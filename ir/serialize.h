@@ -1,4 +1,5 @@
-// The file form of a graph: self-contained, versioned, checksummed, and checked before use.
+// The file form of a graph: self-contained, versioned, checksummed, and checked before use. On
+// disk: runtime/graph_file.h.
 //
 //   bytes 0..7    "GRMGRAPH"
 //   bytes 8..11   format version, bytes 12..15 CRC-32 of the payload, bytes 16..23 payload size
@@ -11,7 +12,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,11 +26,5 @@ constexpr uint64_t kMaxGraphBytes = uint64_t{1} << 30;  // of a file
 // The same bytes for equal graphs. Error when the graph is not valid or too large.
 std::string to_bytes(const Graph& graph);
 std::unique_ptr<Graph> from_bytes(std::string_view bytes);
-
-// Atomic: the file is complete or as before. Error when the place cannot be written, RunError when
-// writing fails (disk full).
-void save_graph(const Graph& graph, const std::filesystem::path& path);
-// Error "<path>: ...".
-std::unique_ptr<Graph> load_graph(const std::filesystem::path& path);
 
 }  // namespace grimace

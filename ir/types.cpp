@@ -46,13 +46,13 @@ DType dtype_from(std::string_view name) {
 Shape::Shape(std::span<const int64_t> dims) {
   check(dims.size() <= kMaxRank, "a shape has at most ", kMaxRank, " dimensions; got ",
         dims.size());
+  int64_t product = 1;  // without zeros: no part of the shape may be too large, as for strides
   for (const int64_t dim : dims) {
     check(dim >= 0, "a dimension must not be negative; got ", dim);
-    int64_t product = 0;
-    check(!__builtin_mul_overflow(numel_, dim, &product) && product <= kMaxElements &&
-              dim <= kMaxElements,
+    check(dim <= kMaxElements && !__builtin_mul_overflow(product, dim == 0 ? 1 : dim, &product) &&
+              product <= kMaxElements,
           "a shape with a dimension of ", dim, " exceeds the limit of 2^40 elements");
-    numel_ = product;
+    numel_ *= dim;
     dims_[static_cast<size_t>(rank_++)] = dim;
   }
 }
@@ -68,9 +68,7 @@ std::array<int64_t, kMaxRank> Shape::strides() const {
 }
 
 std::string to_string(const Shape& shape) {
-  std::string out;
-  for (const int64_t dim : shape.dims()) out += (out.empty() ? "" : "x") + std::to_string(dim);
-  return out;
+  return joined(shape.dims(), "x");
 }
 
 std::string to_string(const TensorType& type) {

@@ -38,6 +38,7 @@ class Verifier {
   struct Uses {
     std::vector<Node*> users;
     int graph_uses = 0;
+    bool updated = false;
   };
 
   template <typename... Parts>
@@ -135,7 +136,7 @@ class Verifier {
     rule(graph_.updates().size() <= kMaxOutputs, "more than ", kMaxOutputs, " updates");
     for (const Update& update : graph_.updates()) {
       place_ = "update";
-      use(update.target, "its target");
+      use(update.target, "its target").updated = true;
       place_ = "update of '" + update.target.name() + "'";
       rule(update.target.is(Role::param) || update.target.is(Role::state),
            "only a param or state can be updated");
@@ -155,6 +156,7 @@ class Verifier {
       rule(users == uses.users, "its list of users is wrong");
       rule(value.def()->graph_uses == uses.graph_uses, "it counts ", value.def()->graph_uses,
            " uses by outputs and updates; there are ", uses.graph_uses);
+      rule(value.is_updated() == uses.updated, "it does not know whether it is updated");
     }
   }
 

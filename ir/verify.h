@@ -6,9 +6,9 @@
 namespace grimace {
 
 // Limits of a graph, checked early by whoever reads one from a file.
-constexpr size_t kMaxNodes = 1'000'000;
-constexpr size_t kMaxGraphInputs = 1'000'000;
-constexpr size_t kMaxUses = 16'000'000;  // inputs of all nodes together
+constexpr size_t kMaxNodes = 100'000;  // the largest of the models' training steps has 2,800
+constexpr size_t kMaxGraphInputs = 100'000;
+constexpr size_t kMaxUses = 1'600'000;   // inputs of all nodes together
 constexpr size_t kMaxOutputs = 20'000;   // outputs, and updates
 constexpr size_t kMaxName = 1'024;       // characters of a name or scope
 constexpr size_t kMaxAttribute = 4'096;  // characters of an attribute's value in text form

@@ -7,7 +7,7 @@ namespace grimace {
 namespace {
 
 // [B,n,C]: the tokens that are averaged.
-Value chosen_tokens(const Context& c, const Regions& regions) {
+Value chosen_tokens(const LayerContext& c, const Regions& regions) {
   switch (c.config.pool) {
     case PoolTokens::region:
       return representatives(c.b, regions);
@@ -19,20 +19,9 @@ Value chosen_tokens(const Context& c, const Regions& regions) {
   return c.b.reshape(regions.x, {regions.batch, -1, regions.x.dim(2)});
 }
 
-Value encode(const Context& c, Value tokens) {
-  const bool lgi = c.config.encoder == Encoder::local_global;
-  Regions regions = lgi ? partition(c, "", tokens) : Regions{};
-  for (int64_t i = 0; i < c.config.depth; ++i) {
-    const std::string name = "blocks." + std::to_string(i);
-    const Scope scope(c.b, name);
-    const double drop = drop_rate(c.config, i);
-    if (lgi)
-      regions = lgi_block(c, name, regions, drop);
-    else
-      tokens = plain_block(c, name, tokens, c.config.heads, drop);
-    c.tap(name, lgi ? regions.x : tokens);
-  }
-  return lgi ? chosen_tokens(c, regions) : tokens;
+Value encode(const LayerContext& c, Value tokens) {
+  if (c.config.encoder == Encoder::joint) return run_blocks(c, "", tokens);
+  return chosen_tokens(c, run_blocks(c, "", partition(c, "", tokens)));
 }
 
 // What the model should answer [B,classes]: given as it is, or labels smoothed to 1 - s + s/C and
@@ -52,7 +41,7 @@ ClassifierModel build_classifier(Builder& b, const ModelConfig& config,
   check(config.encoder == Encoder::local_global || config.pool == PoolTokens::org,
         "model: the joint encoder has no region tokens to pool; pool 'org'");
   ClassifierModel model;
-  const Context c{b, config, options.training, options.with_taps ? &model.taps : nullptr};
+  const LayerContext c{b, config, options.training, options.with_taps ? &model.taps : nullptr};
   const Value video =
       b.input("video", {DType::f32, {options.batch, 3, config.frames, config.image, config.image}});
   declare(b, classifier_parameters(config));

@@ -6,7 +6,7 @@
 
 namespace grimace {
 
-Value Context::param(const std::string& name) const {
+Value LayerContext::param(const std::string& name) const {
   const Value value = b.graph().find_input(name);
   internal_check(static_cast<bool>(value), "parameter '", name, "' was not declared");
   return value;
@@ -40,7 +40,7 @@ double query_scale(Value x, int64_t heads) {
 
 }  // namespace
 
-Value embedding_cubes(const Context& c, Value video) {
+Value embedding_cubes(const LayerContext& c, Value video) {
   const Scope scope(c.b, "cubes");
   const auto [t, h, w] = c.config.grid();
   const int64_t p = c.config.patch;
@@ -51,7 +51,7 @@ Value embedding_cubes(const Context& c, Value video) {
                      {batch, t * h * w, c.config.pixels_per_cube()});
 }
 
-Value embed(const Context& c, const std::string& prefix, Value video) {
+Value embed(const LayerContext& c, const std::string& prefix, Value video) {
   const Scope scope(c.b, "patch_embed");
   const Value weight = c.param(prefix + "patch_embed.proj.weight");
   const Value tokens =
@@ -62,20 +62,21 @@ Value embed(const Context& c, const std::string& prefix, Value video) {
   return tokens + c.b.position_table(c.config.tokens(), c.config.embed_dim);
 }
 
-Value layer_norm(const Context& c, const std::string& name, Value x) {
+Value layer_norm(const LayerContext& c, const std::string& name, Value x) {
   return c.b.layer_norm(x, c.param(name + ".weight"), c.param(name + ".bias"), kLayerNormEps);
 }
 
-Value linear(const Context& c, const std::string& name, Value x) {
+Value linear(const LayerContext& c, const std::string& name, Value x) {
   return c.b.linear(x, c.param(name + ".weight"), c.param(name + ".bias"));
 }
 
-Value mlp(const Context& c, const std::string& name, Value x) {
+Value mlp(const LayerContext& c, const std::string& name, Value x) {
   const Scope scope(c.b, "mlp");
   return linear(c, name + ".fc2", c.b.gelu(linear(c, name + ".fc1", x)));
 }
 
-Value attention(const Context& c, const std::string& name, Value x, Value context, int64_t heads) {
+Value attention(const LayerContext& c, const std::string& name, Value x, Value context,
+                int64_t heads) {
   Builder& b = c.b;
   const Value v_bias = c.param(name + ".v_bias");
   // Keys have no bias (spec 2.4).
@@ -89,7 +90,7 @@ Value attention(const Context& c, const std::string& name, Value x, Value contex
 
 namespace {
 
-Value plain_attention(const Context& c, const std::string& name, Value x, int64_t heads) {
+Value plain_attention(const LayerContext& c, const std::string& name, Value x, int64_t heads) {
   Builder& b = c.b;
   const Scope scope(b, "attn");
   const Value q_bias = c.param(name + ".q_bias");
@@ -101,14 +102,25 @@ Value plain_attention(const Context& c, const std::string& name, Value x, int64_
 
 }  // namespace
 
-Value plain_block(const Context& c, const std::string& name, Value x, int64_t heads, double drop) {
+Value plain_block(const LayerContext& c, const std::string& name, Value x, int64_t heads,
+                  double drop) {
   const Value attended =
       plain_attention(c, name + ".attn", layer_norm(c, name + ".norm1", x), heads);
   x = x + drop_path(c, attended, drop);
   return x + drop_path(c, mlp(c, name + ".mlp", layer_norm(c, name + ".norm2", x)), drop);
 }
 
-Value drop_path(const Context& c, Value branch, double rate) {
+Value run_blocks(const LayerContext& c, const std::string& prefix, Value x) {
+  for (int64_t i = 0; i < c.config.depth; ++i) {
+    const std::string name = "blocks." + std::to_string(i);
+    const Scope scope(c.b, name);
+    x = plain_block(c, prefix + name, x, c.config.heads, drop_rate(c.config, i));
+    c.tap(prefix + name, x);
+  }
+  return x;
+}
+
+Value drop_path(const LayerContext& c, Value branch, double rate) {
   if (!c.training || rate == 0.0) return branch;
   const auto scalar = [&](const char* name) {
     const Value found = c.b.graph().find_input(name);

@@ -4,7 +4,7 @@ namespace grimace {
 namespace {
 
 // Puts the representative of its region before each group of local tokens [B*M,n,C].
-Regions with_representatives(const Context& c, const std::string& prefix, Value locals) {
+Regions with_representatives(const LayerContext& c, const std::string& prefix, Value locals) {
   const int64_t regions = c.config.regions();
   const int64_t batch = locals.dim(0) / regions;
   const int64_t dim = c.config.embed_dim;
@@ -39,7 +39,7 @@ Value split_locals(Builder& b, Value x) {
 
 }  // namespace
 
-Regions partition(const Context& c, const std::string& prefix, Value tokens) {
+Regions partition(const LayerContext& c, const std::string& prefix, Value tokens) {
   const Scope scope(c.b, "partition");
   const auto [nt, nh, nw] = c.config.regions_per_axis();
   const auto [t, h, w] = c.config.region;
@@ -50,7 +50,7 @@ Regions partition(const Context& c, const std::string& prefix, Value tokens) {
       c, prefix, c.b.reshape(grouped, {batch * nt * nh * nw, t * h * w, c.config.embed_dim}));
 }
 
-Regions partition_visible(const Context& c, const std::string& prefix, Value tokens) {
+Regions partition_visible(const LayerContext& c, const std::string& prefix, Value tokens) {
   const Scope scope(c.b, "partition");
   const Grouping g = visible_grouping(c.config, tokens.dim(1));
   const int64_t batch = tokens.dim(0);
@@ -70,7 +70,7 @@ Value local_tokens(Builder& b, const Regions& in) {
   return b.reshape(split_locals(b, in.x), {in.batch, in.regions * in.locals(), in.x.dim(2)});
 }
 
-Value local_tokens_in_raster_order(const Context& c, const Regions& in) {
+Value local_tokens_in_raster_order(const LayerContext& c, const Regions& in) {
   const Value tokens = local_tokens(c.b, in);
   const Grouping g = visible_grouping(c.config, tokens.dim(1));
   const int64_t dim = tokens.dim(2);
@@ -84,7 +84,7 @@ namespace {
 // The block while it runs: representatives and local tokens, joined or apart as stages need them.
 class Block {
  public:
-  Block(const Context& c, const std::string& name, const Regions& in, double drop)
+  Block(const LayerContext& c, const std::string& name, const Regions& in, double drop)
       : c_(c), b_(c.b), name_(name), regions_(in), drop_(drop) {}
 
   Regions run() {
@@ -154,7 +154,7 @@ class Block {
     regions_.x = x + drop_path(c_, mlp(c_, name_ + ".mlp", norm(".norm2", x)), drop_);
   }
 
-  const Context& c_;
+  const LayerContext& c_;
   Builder& b_;
   std::string name_;
   Regions regions_;
@@ -163,8 +163,18 @@ class Block {
 
 }  // namespace
 
-Regions lgi_block(const Context& c, const std::string& name, const Regions& in, double drop) {
+Regions lgi_block(const LayerContext& c, const std::string& name, const Regions& in, double drop) {
   return Block(c, name, in, drop).run();
+}
+
+Regions run_blocks(const LayerContext& c, const std::string& prefix, Regions in) {
+  for (int64_t i = 0; i < c.config.depth; ++i) {
+    const std::string name = "blocks." + std::to_string(i);
+    const Scope scope(c.b, name);
+    in = lgi_block(c, prefix + name, in, drop_rate(c.config, i));
+    c.tap(prefix + name, in.x);
+  }
+  return in;
 }
 
 }  // namespace grimace

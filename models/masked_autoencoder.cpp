@@ -8,24 +8,15 @@ namespace grimace {
 namespace {
 
 // Visible tokens [B,Nv,C] -> encoded [B,Nv,C], in the order the decoder will see them.
-Value encode(const Context& c, Value tokens) {
-  Builder& b = c.b;
-  const bool lgi = c.config.encoder == Encoder::local_global;
-  Regions regions = lgi ? partition_visible(c, "encoder.", tokens) : Regions{};
-  for (int64_t i = 0; i < c.config.depth; ++i) {
-    const std::string name = "blocks." + std::to_string(i);
-    const Scope scope(b, name);
-    const double drop = drop_rate(c.config, i);
-    if (lgi)
-      regions = lgi_block(c, "encoder." + name, regions, drop);
-    else
-      tokens = plain_block(c, "encoder." + name, tokens, c.config.heads, drop);
-    c.tap("encoder." + name, lgi ? regions.x : tokens);
-  }
-  if (lgi)
+Value encode(const LayerContext& c, Value tokens) {
+  if (c.config.encoder == Encoder::joint) {
+    tokens = run_blocks(c, "encoder.", tokens);
+  } else {
+    const Regions regions = run_blocks(c, "encoder.", partition_visible(c, "encoder.", tokens));
     tokens = c.config.visible_order == VisibleOrder::raster
                  ? local_tokens_in_raster_order(c, regions)
-                 : local_tokens(b, regions);
+                 : local_tokens(c.b, regions);
+  }
   const Value encoded = layer_norm(c, "encoder.norm", tokens);
   c.tap("encoder.norm", encoded);
   return encoded;
@@ -33,7 +24,7 @@ Value encode(const Context& c, Value tokens) {
 
 // Spec 4.3. The visible tokens take the positions of the visible places in raster order, whatever
 // order they are in: the published program does so, and its weights were trained that way.
-Value decode(const Context& c, Value encoded, Value visible, Value masked) {
+Value decode(const LayerContext& c, Value encoded, Value visible, Value masked) {
   Builder& b = c.b;
   const int64_t dim = c.config.decoder_dim;
   const Value table = b.position_table(c.config.tokens(), dim);
@@ -67,7 +58,7 @@ PretrainModel build_pretrain(Builder& b, const ModelConfig& config, const Target
   check(options.visible > 0 && options.visible < tokens, "model: of ", tokens, " tokens ",
         options.visible, " are visible; at least one must be visible and one masked");
   PretrainModel model;
-  const Context c{b, config, options.training, options.with_taps ? &model.taps : nullptr};
+  const LayerContext c{b, config, options.training, options.with_taps ? &model.taps : nullptr};
   const Shape clips{options.batch, 3, config.frames, config.image, config.image};
   Value video = b.input("video", {options.bytes ? DType::u8 : DType::f32, clips});
   if (options.bytes) video = b.emit(op_normalise_pixels, {video});

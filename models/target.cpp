@@ -24,7 +24,7 @@ void validate(const TargetConfig& target, const ModelConfig& model) {
         "target: a difference weight needs frame differences in groups of 2 frames");
 }
 
-Value reconstruction_target(const Context& c, const TargetConfig& target, Value video,
+Value reconstruction_target(const LayerContext& c, const TargetConfig& target, Value video,
                             Value index) {
   const Scope scope(c.b, "target");
   std::vector<Value> inputs{video};

@@ -21,7 +21,7 @@ void validate(const TargetConfig& target, const ModelConfig& model);
 
 // Normalised video [B,3,T,H,W] -> target of every token [B,N,t*P*P*3], in raster order, or of those
 // that index [B,K] names; inside a token the order is frame, row, column, channel.
-Value reconstruction_target(const Context& c, const TargetConfig& target, Value video,
+Value reconstruction_target(const LayerContext& c, const TargetConfig& target, Value video,
                             Value index = {});
 
 // Scalar loss of pred against target [B,Nm,t*P*P*3].

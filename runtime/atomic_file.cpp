@@ -2,6 +2,7 @@
 #include "runtime/atomic_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -45,6 +46,23 @@ fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
 }
 
+// The file that a rename may replace: what a symbolic link leads to, and nothing but regular files.
+// Devices and pipes may be all that they are to somebody.
+fs::path replaceable(const fs::path& path) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return path;
+    fail("look at", path);
+  }
+  const bool link = S_ISLNK(info.st_mode);
+  if (link && stat(path.c_str(), &info) != 0) fail("follow the link", path);
+  if (!S_ISREG(info.st_mode))
+    throw RunError(cat("cannot replace ", path.string(), ": it is ",
+                       S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe",
+                       ", not a regular file; choose another name"));
+  return link ? fs::canonical(path) : path;
+}
+
 }  // namespace
 
 void write_text(const fs::path& path, std::string_view text) {
@@ -62,7 +80,7 @@ void write_fully(int fd, std::span<const std::byte> bytes, const fs::path& path)
   }
 }
 
-AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)), partial_(path_) {
+AtomicFile::AtomicFile(fs::path path) : path_(replaceable(path)), partial_(path_) {
   partial_ += kPartialSuffix;
   fd_ = open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd_ < 0) fail("create", partial_);
@@ -84,6 +102,13 @@ void AtomicFile::commit() {
   if (rename(partial_.c_str(), path_.c_str()) != 0) fail("replace", path_);
   close(std::exchange(fd_, -1));
   sync_dir(folder_of(path_));
+}
+
+void ensure_writable_place(const fs::path& path) {
+  std::error_code ignored;
+  check(!fs::is_directory(path, ignored), path.string(), ": cannot write here: it is a folder");
+  const int code = access(folder_of(path).c_str(), W_OK | X_OK) == 0 ? 0 : errno;
+  check(code == 0, path.string(), ": cannot write here: ", reason(code));
 }
 
 void ensure_writable_dir(const fs::path& dir) {

@@ -172,10 +172,15 @@ fs::path save_checkpoint(const fs::path& dir, const CheckpointInfo& info,
 
 int64_t remove_interrupted_writes(const fs::path& dir) {
   int64_t removed = 0;
-  for (const CheckpointFile& file : files_named(dir, cat(kSuffix, kPartialSuffix))) {
+  const auto remove = [&](const fs::path& file) {
     std::error_code ignored;
-    removed += fs::remove(file.path, ignored) ? 1 : 0;
-  }
+    removed += fs::remove(file, ignored) ? 1 : 0;
+  };
+  for (const CheckpointFile& file : files_named(dir, cat(kSuffix, kPartialSuffix)))
+    remove(file.path);
+  const fs::path best = dir / cat(kBestCheckpoint, kPartialSuffix);
+  std::error_code ignored;
+  if (fs::is_regular_file(fs::symlink_status(best, ignored))) remove(best);
   return removed;
 }
 

@@ -30,6 +30,9 @@ std::string state_tensor(std::string_view name);
 std::string authors_average(std::string_view param);
 bool is_model_tensor(std::string_view name);
 
+// The parameters of the best epoch in a run folder, for evaluation.
+inline constexpr const char* kBestCheckpoint = "checkpoint-best.safetensors";
+
 struct Checkpoint {
   CheckpointInfo info;
   SafetensorsFile file;  // verified; tensors are read on demand

@@ -28,15 +28,19 @@ constexpr Figure kFigures[] = {{"acc1", &ClassificationMetrics::acc1},
 ConfusionMatrix::ConfusionMatrix(int64_t classes)
     : classes_(classes), counts_(static_cast<size_t>(classes * classes)) {}
 
-void ConfusionMatrix::add(int64_t label, int64_t predicted, int64_t clips) {
+size_t ConfusionMatrix::place(int64_t label, int64_t predicted) const {
   internal_check(label >= 0 && label < classes_ && predicted >= 0 && predicted < classes_,
                  "confusion matrix of ", classes_, " classes: label ", label, ", prediction ",
                  predicted);
-  counts_[static_cast<size_t>(label * classes_ + predicted)] += clips;
+  return static_cast<size_t>(label * classes_ + predicted);
+}
+
+void ConfusionMatrix::add(int64_t label, int64_t predicted, int64_t clips) {
+  counts_[place(label, predicted)] += clips;
 }
 
 int64_t ConfusionMatrix::at(int64_t label, int64_t predicted) const {
-  return counts_[static_cast<size_t>(label * classes_ + predicted)];
+  return counts_[place(label, predicted)];
 }
 
 int64_t ConfusionMatrix::label_count(int64_t label) const {

@@ -11,7 +11,7 @@ namespace grimace {
 class ConfusionMatrix {
  public:
   explicit ConfusionMatrix(int64_t classes);
-  // InternalError unless both are in 0..classes-1.
+  // InternalError unless both are in 0..classes-1; also of at().
   void add(int64_t label, int64_t predicted, int64_t clips = 1);
   int64_t at(int64_t label, int64_t predicted) const;
   int64_t classes() const { return classes_; }
@@ -20,6 +20,8 @@ class ConfusionMatrix {
   int64_t total() const;
 
  private:
+  size_t place(int64_t label, int64_t predicted) const;
+
   int64_t classes_;
   std::vector<int64_t> counts_;  // [label][predicted]
 };

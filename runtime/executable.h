@@ -24,6 +24,9 @@ struct ExecutableInfo {
   int64_t peak_bytes() const { return persistent_bytes + transient_bytes + private_bytes; }
 };
 
+// "op xN" of these nodes, by name.
+std::vector<std::string> count_ops(const std::vector<const Node*>& nodes);
+
 class Executable {
  public:
   virtual ~Executable() = default;
@@ -42,6 +45,8 @@ class Executable {
   // The value of a scalar output after the last run, to be had until the run after the next: a
   // device goes on meanwhile, where read_scalar() has to wait for it.
   virtual std::function<double()> read_later(const std::string& name) const;
+  // What view() shows: the output of that name, or else the graph input. Error when there is none.
+  Value readable(const std::string& name) const;
   // The graph input of that name, which such a value may be written to; Error saying why not.
   Value writable(const std::string& name, const TensorType& type) const;
   virtual const Graph& graph() const = 0;
@@ -74,17 +79,23 @@ struct Operands {
 // The node's operands in an arena that begins at `base`; without `version` and what follows it.
 Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base);
 
+// Runs the op's reference kernel (ir/interpret.h): for what a backend has no kernel of its own for.
+Kernel reference_kernel(const Node& node, const Operands& operands);
+
 class KernelFactory {
  public:
   virtual ~KernelFactory() = default;
   // A kernel with these addresses built in. Called once per node, in order.
   virtual Kernel make(const Node& node, const Operands& operands) = 0;
+  // Whether that kernel is a fast one; others are told of in ExecutableInfo::slow_nodes.
+  virtual bool is_fast(const Node&) const { return true; }
   virtual int64_t private_bytes() const { return 0; }
 };
 
-// Takes the graph over, plans memory, makes every kernel.
+// Takes the graph over, fits it into the budget (fit_memory), plans memory, makes every kernel.
+// `info` has the backend's name; the rest is filled in.
 std::unique_ptr<Executable> make_host_executable(std::unique_ptr<Graph> graph,
                                                  std::unique_ptr<KernelFactory> factory,
-                                                 ExecutableInfo info);
+                                                 ExecutableInfo info, int64_t memory_budget);
 
 }  // namespace grimace

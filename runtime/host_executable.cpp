@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <map>
 
+#include "ir/interpret.h"
 #include "ir/op_def.h"
 #include "runtime/executable.h"
 #include "runtime/plan.h"
@@ -20,8 +22,8 @@ class Arena {
     void* p = MAP_FAILED;
     if (bytes <= installed)
       p = mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    check(p != MAP_FAILED, "the plan needs ", bytes >> 20, " MiB of memory and this machine has ",
-          installed >> 20, " MiB; use a smaller batch or model");
+    check(p != MAP_FAILED, "the plan needs ", mebibytes(bytes), " of memory and this machine has ",
+          mebibytes(installed), "; use a smaller batch or model");
     data_ = static_cast<std::byte*>(p);
     madvise(p, bytes_, MADV_HUGEPAGE);  // a hint; its failure costs speed only
   }
@@ -46,8 +48,10 @@ class HostExecutable : public Executable {
         arena_(plan_.arena_bytes()) {
     for (const Value& constant : graph_->inputs(Role::constant))
       std::memcpy(view(constant).data, constant.def()->data.data(), constant.def()->data.size());
+    std::vector<const Node*> slow;
     for (const Node& node : graph_->nodes()) {
-      if (node.op().aliasing == Aliasing::reshape) continue;
+      if (is_view(node)) continue;
+      if (!factory_->is_fast(node)) slow.push_back(&node);
       (plan_.stable.contains(&node) ? stable_ : steps_)
           .push_back({factory_->make(node, operands(node)), &node});
     }
@@ -55,6 +59,7 @@ class HostExecutable : public Executable {
     info_.transient_bytes = plan_.transient_bytes;
     info_.lower_bound_bytes = plan_.lower_bound_bytes;
     info_.private_bytes = factory_->private_bytes();
+    info_.slow_nodes = count_ops(slow);
   }
 
   void run() override {
@@ -73,9 +78,7 @@ class HostExecutable : public Executable {
   }
 
   ConstView view(const std::string& name) const override {
-    const Value output = graph_->find_output(name);
-    const Value value = output ? output : graph_->find_input(name);
-    check(static_cast<bool>(value), "the graph has no output or input '", name, "'");
+    const Value value = readable(name);
     if (const auto packing = packings_.find(root_of(value)); packing != packings_.end())
       packing->second.unpack_now();
     return view(value);
@@ -125,7 +128,7 @@ class HostExecutable : public Executable {
     Operands result = operands_in(plan_, node, arena_.at(0));
     for (const Value& input : node.inputs()) {
       const Value root = root_of(input);
-      result.own.push_back(root.is(Role::param) && is_stable(plan_, root) && readers(root) == 1);
+      result.own.push_back(root.is(Role::param) && is_stable(plan_, root) && read_once(root));
     }
     result.version = &version_;
     result.keep_packed = [this, &node](int input, Kernel pack, Kernel unpack) {
@@ -134,18 +137,21 @@ class HostExecutable : public Executable {
     return result;
   }
 
-  static Value root_of(Value value) {
-    while (value.producer() != nullptr && value.producer()->op().aliasing == Aliasing::reshape)
-      value = value.producer()->input(0);
-    return value;
-  }
-
-  // Kernels that read the value's memory, outputs counted as one.
-  static int readers(Value value) {
-    int count = value.is_output() ? 1 : 0;
-    for (const Node* user : value.users())
-      count += user->op().aliasing == Aliasing::reshape ? readers(user->result()) : 1;
-    return count;
+  // Whether a single kernel reads the value's memory, under whatever shape; an output is a reader.
+  static bool read_once(Value value) {
+    int readers = 0;
+    std::vector<Value> shapes{value};
+    while (!shapes.empty() && readers < 2) {
+      const Value v = shapes.back();
+      shapes.pop_back();
+      readers += v.is_output() ? 1 : 0;
+      for (const Node* user : v.users())
+        if (is_view(*user))
+          shapes.push_back(user->result());
+        else
+          ++readers;
+    }
+    return readers == 1;
   }
 
   std::unique_ptr<Graph> graph_;
@@ -161,6 +167,21 @@ class HostExecutable : public Executable {
 };
 
 }  // namespace
+
+std::vector<std::string> count_ops(const std::vector<const Node*>& nodes) {
+  std::map<std::string_view, int> counts;
+  for (const Node* node : nodes) ++counts[node->op_name()];
+  std::vector<std::string> result;
+  for (const auto& [op, count] : counts) result.push_back(cat(op, " x", count));
+  return result;
+}
+
+Value Executable::readable(const std::string& name) const {
+  const Value output = graph().find_output(name);
+  const Value value = output ? output : graph().find_input(name);
+  check(static_cast<bool>(value), "the graph has no output or input '", name, "'");
+  return value;
+}
 
 Value Executable::writable(const std::string& name, const TensorType& type) const {
   const Value input = graph().find_input(name);
@@ -190,6 +211,10 @@ double Executable::read_scalar(const std::string& name) const {
   return value;
 }
 
+Kernel reference_kernel(const Node& node, const Operands& operands) {
+  return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+}
+
 Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base) {
   const auto view = [&](Value value) { return View{value.type(), base + plan.offset.at(value)}; };
   Operands result;
@@ -203,7 +228,8 @@ Operands operands_in(const MemoryPlan& plan, const Node& node, std::byte* base) 
 
 std::unique_ptr<Executable> make_host_executable(std::unique_ptr<Graph> graph,
                                                  std::unique_ptr<KernelFactory> factory,
-                                                 ExecutableInfo info) {
+                                                 ExecutableInfo info, int64_t memory_budget) {
+  fit_memory(*graph, memory_budget);
   return std::make_unique<HostExecutable>(std::move(graph), std::move(factory), std::move(info));
 }
 

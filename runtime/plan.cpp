@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <queue>
 
 #include "ir/op_def.h"
+#include "runtime/free_space.h"
 
 namespace grimace {
 namespace {
@@ -17,6 +19,13 @@ constexpr double kCheap = 0.02;
 
 // More than any machine has: such a plan will be refused as it is.
 constexpr int64_t kHopelessBytes = int64_t{1} << 40;
+
+// All values together; so no sum of sizes overflows.
+constexpr int64_t kMostBytes = int64_t{1} << 60;
+
+// Models have a few thousand nodes. Up to here work that grows with their square is worth it.
+constexpr size_t kManyNodes = 20'000;
+constexpr size_t kManyStorages = 10'000;
 
 // One piece of memory, for one or more values that may share it.
 struct Storage {
@@ -63,8 +72,7 @@ class Planner {
   void find_stable() {
     ValueMap<bool> from_param;
     for (const Value& input : graph_.inputs())
-      if (input.is(Role::param) || input.is(Role::constant)) from_param[input] = true;
-    for (const Update& update : graph_.updates()) from_param.erase(update.target);
+      if (is_stable(plan_, input)) from_param[input] = true;
     for (const Node& node : graph_.nodes()) {
       bool stable = true;
       bool uses_param = false;
@@ -81,7 +89,8 @@ class Planner {
     }
   }
 
-  // Last reader of each value; a reshape's readers are its input's too.
+  // Last reader of each value; a view's readers are its root's too. Roots are kept, as a file may
+  // hold a long chain of views.
   void find_last_uses() {
     ValueMap<Value> root;
     const auto root_of = [&](Value v) {
@@ -91,7 +100,7 @@ class Planner {
     int index = 0;
     for (const Node& node : graph_.nodes()) {
       for (const Value& input : node.inputs()) last_use_[root_of(input)] = index;
-      if (node.op().aliasing == Aliasing::reshape) root[node.result()] = root_of(node.input(0));
+      if (is_view(node)) root[node.result()] = root_of(node.input(0));
       for (int i = 0; i < node.num_results(); ++i) {
         const Value r = root_of(node.result(i));
         last_use_[r] = std::max(last_use_[r], index);
@@ -104,9 +113,17 @@ class Planner {
 
   int new_storage(Value value, int index, bool persistent) {
     const auto id = static_cast<int>(storages_.size());
-    storages_.push_back({value.type().bytes(), index, last_use_[value], persistent, -1});
+    add({value.type().bytes(), index, last_use_[value], persistent, -1});
     storage_of_[value] = id;
     return id;
+  }
+
+  void add(const Storage& storage) {
+    total_bytes_ += aligned(storage.bytes);
+    check(
+        total_bytes_ <= kMostBytes, "graph '", graph_.name(),
+        "': its values take more than 2^60 bytes together; use a smaller batch or smaller shapes");
+    storages_.push_back(storage);
   }
 
   void share(Value value, int id) {
@@ -121,7 +138,7 @@ class Planner {
     const bool stable = plan_.stable.contains(&node);
     for (int i = 0; i < node.num_results(); ++i) {
       const Value result = node.result(i);
-      if (node.op().aliasing == Aliasing::reshape) {
+      if (is_view(node)) {
         storage_of_[result] = storage_of_.at(node.input(0));
       } else if (const int id = stable ? -1 : place_to_share(node, i, index); id >= 0) {
         share(result, id);
@@ -190,7 +207,7 @@ class Planner {
                 static_cast<size_t>(storage_of_.at(update.target))};
       if (move.from == move.to) continue;
       if (is_target[move.from]) {
-        storages_.push_back({update.value.type().bytes(), end, kForever, false, -1});
+        add({update.value.type().bytes(), end, kForever, false, -1});
         set_aside.push_back({move.from, storages_.size() - 1});
         move.from = storages_.size() - 1;
       }
@@ -211,6 +228,16 @@ class Planner {
     for (Storage& s : storages_)
       if (!s.persistent) order.push_back(&s);
     find_peak(order);
+    const int64_t end =
+        order.size() < kManyStorages ? place_largest_first(order) : place_in_time(order);
+    for (Storage* s : order) s->offset += persistent;
+    plan_.persistent_bytes = persistent;
+    plan_.transient_bytes = end;
+    plan_.peak.bytes = plan_.arena_bytes();
+  }
+
+  // Returns where the last one ends.
+  static int64_t place_largest_first(std::vector<Storage*> order) {
     std::stable_sort(order.begin(), order.end(),
                      [](const Storage* a, const Storage* b) { return a->bytes > b->bytes; });
     int64_t end = 0;
@@ -223,10 +250,23 @@ class Planner {
                         [](const Storage* a, const Storage* b) { return a->offset < b->offset; }),
                     s);
     }
-    for (Storage* s : order) s->offset += persistent;
-    plan_.persistent_bytes = persistent;
-    plan_.transient_bytes = end;
-    plan_.peak.bytes = plan_.arena_bytes();
+    return end;
+  }
+
+  // As they come into being, which is how they are numbered. Wastes more, in less time.
+  static int64_t place_in_time(const std::vector<Storage*>& order) {
+    const auto later = [](const Storage* a, const Storage* b) { return a->last > b->last; };
+    std::priority_queue<Storage*, std::vector<Storage*>, decltype(later)> alive(later);
+    FreeSpace space;
+    for (Storage* s : order) {
+      for (; !alive.empty() && alive.top()->last < s->first; alive.pop())
+        space.give(alive.top()->offset, aligned(alive.top()->bytes));
+      s->offset = 0;
+      if (s->bytes == 0) continue;
+      s->offset = space.take(aligned(s->bytes));
+      alive.push(s);
+    }
+    return space.end();
   }
 
   // `placed` is in rising order of offset.
@@ -259,7 +299,7 @@ class Planner {
     for (const Node& node : graph_.nodes()) {
       if (index == peak) plan_.peak.node = &node;
       for (int i = 0; index <= peak && i < node.num_results(); ++i)
-        if (node.op().aliasing != Aliasing::reshape) storage(node.result(i)).value = node.result(i);
+        if (!is_view(node)) storage(node.result(i)).value = node.result(i);
       ++index;
     }
     for (const Storage* s : transient)
@@ -272,16 +312,14 @@ class Planner {
   ValueMap<Value> target_of_;  // new value of an update -> what it updates
   ValueMap<int> storage_of_;
   std::vector<Storage> storages_;
+  int64_t total_bytes_ = 0;
 };
 
 }  // namespace
 
 bool is_stable(const MemoryPlan& plan, Value value) {
   if (!value.is_graph_input()) return plan.stable.contains(value.producer());
-  if (value.is(Role::constant)) return true;
-  if (!value.is(Role::param)) return false;
-  return std::ranges::none_of(value.graph().updates(),
-                              [&](const Update& update) { return update.target == value; });
+  return value.is(Role::constant) || (value.is(Role::param) && !value.is_updated());
 }
 
 MemoryPlan plan_memory(const Graph& graph) {
@@ -290,9 +328,12 @@ MemoryPlan plan_memory(const Graph& graph) {
 
 void fit_memory(Graph& graph, int64_t budget) {
   const auto peak = [](const Graph& g) { return plan_memory(g).peak; };
+  const bool many = graph.nodes().size() > kManyNodes;
+  check(budget == 0 || !many, "a memory budget can be met for graphs of at most ", kManyNodes,
+        " nodes; graph '", graph.name(), "' has ", graph.nodes().size(), "; give no budget");
   if (budget > 0)
     rematerialise(graph, budget, peak);
-  else if (!graph.updates().empty() && peak(graph).bytes < kHopelessBytes)
+  else if (!many && !graph.updates().empty() && peak(graph).bytes < kHopelessBytes)
     rematerialise_within(graph, kCheap, peak);
 }
 

@@ -35,9 +35,10 @@ constexpr int64_t kAlignment = 64;
 // Whether the value changes only when somebody writes a param.
 bool is_stable(const MemoryPlan& plan, Value value);
 
-// Liveness in node order, then largest-first placement at the lowest free offset. reshape never
-// moves data; an elementwise result takes the place of an input that dies; params and states are
-// updated in place where every reader comes before the write.
+// Liveness in node order, then largest-first placement at the lowest free offset, or by first use
+// where there are more than ten thousand values. reshape never moves data; an elementwise result
+// takes the place of an input that dies; params and states are updated in place where every reader
+// comes before the write. Error when all values together pass 2^60 bytes.
 MemoryPlan plan_memory(const Graph& graph);
 
 // Has values computed again until the plan takes at most `budget` bytes; Error saying the least

@@ -28,13 +28,16 @@ PthFile::PthFile(const std::filesystem::path& path) : zip_(path), content_(read_
   check_tensors();
   name_moments(content_);
   for (const PthTensor& tensor : content_.tensors) {
-    index_.emplace(tensor.name, names_.size());
+    check(index_.emplace(tensor.name, names_.size()).second, path.string(), ": tensor ",
+          quoted_name(tensor.name),
+          " is there twice, once as a state of the optimizer; rename or remove the other");
     names_.push_back(tensor.name);
   }
 }
 
 // Storages are as large as the pickle says, and names that share them stay within reason: a model
-// that shares attention names it three times (spec 2.8).
+// that shares attention names it three times (spec 2.8). What lies between the elements of a tensor
+// is read with it.
 void PthFile::check_tensors() {
   constexpr int64_t kMostSharing = 4;
   int64_t total = 0;
@@ -45,7 +48,7 @@ void PthFile::check_tensors() {
           path().string(), ": tensor ", quoted_name(tensor.name), " claims a storage of ",
           tensor.storage_elements, " elements of ", size_of(tensor.type.dtype),
           " bytes; its entry has ", storage.size, " bytes");
-    total += tensor.type.bytes();
+    total += std::max(tensor.type.bytes(), tensor.span() * size_of(tensor.type.dtype));
     check(total <= kMostSharing * zip_.file().size(), path().string(),
           ": its tensors claim more than ", kMostSharing, " times the ", zip_.file().size(),
           " bytes of the file; it is made to harm");
@@ -116,7 +119,7 @@ void PthFile::verify(const ZipEntry& storage) const {
 // Reads from the first element to the last and picks.
 void PthFile::read_strided(const PthTensor& tensor, const ZipEntry& storage, View into) const {
   const int64_t size = size_of(tensor.type.dtype);
-  std::vector<std::byte> part(static_cast<size_t>((tensor.last() - tensor.offset + 1) * size));
+  std::vector<std::byte> part(static_cast<size_t>(tensor.span() * size));
   zip_.file().read(storage.begin + tensor.offset * size, part);
   auto* out = static_cast<std::byte*>(into.data);
   std::array<int64_t, kMaxRank> index{};

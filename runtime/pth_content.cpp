@@ -281,11 +281,12 @@ bool PthTensor::is_dense() const {
   return true;
 }
 
-int64_t PthTensor::last() const {
-  int64_t last = offset;
+int64_t PthTensor::span() const {
+  if (type.numel() == 0) return 0;
+  int64_t last = 0;
   for (int i = 0; i < type.shape.rank(); ++i)
     last += (type.shape[i] - 1) * strides[static_cast<size_t>(i)];
-  return last;
+  return last + 1;
 }
 
 std::span<const std::string_view> pth_callables() {

@@ -23,7 +23,7 @@ struct PthTensor {
   int64_t offset = 0;                       // of the first element, in elements
   std::array<int64_t, kMaxRank> strides{};  // in elements, >= 0
   bool is_dense() const;                    // row-major, without gaps
-  int64_t last() const;                     // index in the storage of the last element
+  int64_t span() const;                     // elements of the storage from its first to its last
 };
 
 struct PthContent {

@@ -26,6 +26,7 @@ std::optional<State> state_of(std::string_view name) {
   State state;
   const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), state.number);
   if (code != std::errc() || end == name.data() + name.size() || *end != '.') return std::nullopt;
+  if (name[0] == '0' && end != name.data() + 1) return std::nullopt;  // "03" is another key than 3
   state.kind = name.substr(static_cast<size_t>(end - name.data()) + 1);
   return state;
 }

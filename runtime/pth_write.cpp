@@ -197,17 +197,19 @@ void write_optimizer(PickleWriter& pickle, Storages& storages, const Moments& mo
   pickle.end_dict();
 }
 
-// The last whole epoch, from 0, as the authors' program counts; metadata names the next one's.
+// The last whole epoch, from 0, as the authors' program counts. A checkpoint of ours names the
+// next.
 void write_epoch(PickleWriter& pickle, const Metadata& metadata) {
-  const auto next = metadata.find("epoch");
-  int64_t epoch = 0;
-  if (next == metadata.end() ||
-      std::from_chars(next->second.data(), next->second.data() + next->second.size(), epoch).ec !=
-          std::errc() ||
-      epoch < 1)
-    return;
+  const auto text = metadata.find("epoch"), format = metadata.find("format");
+  if (text == metadata.end()) return;
+  int64_t epoch = -1;
+  const char* begin = text->second.data();
+  const char* end = begin + text->second.size();
+  if (std::from_chars(begin, end, epoch).ptr != end) return;
+  if (format != metadata.end() && format->second == "grimace-checkpoint") --epoch;
+  if (epoch < 0) return;
   pickle.text("epoch");
-  pickle.integer(epoch - 1);
+  pickle.integer(epoch);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include <bit>
 #include <charconv>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "runtime/atomic_file.h"
@@ -16,8 +15,6 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 
 namespace grimace {
 namespace {
-
-using nlohmann::json;
 
 constexpr int64_t kMaxHeaderBytes = 100'000'000;  // the limit of the format's own library
 constexpr int64_t kLengthBytes = 8;
@@ -83,17 +80,22 @@ void SafetensorsFile::take_checksums(bool header_checked) {
         "another program rewrote it and kept some of its metadata");
   if (neither) return;
   has_checksums_ = true;
-  const json table = json::parse(crcs->second, nullptr, false);
-  check(table.is_object() && table.size() == names_.size(), path().string(),
-        ": the metadata entry crc32 does not list every tensor; write the file again");
-  for (const std::string& name : names_) {
-    const std::string text = table.contains(name) && table[name].is_string() ? table[name] : "";
-    uint32_t crc = 0;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), crc, 16);
-    check(code == std::errc() && end == text.data() + text.size(), path().string(), ": tensor ",
-          quoted_name(name), " has no checksum among the others; write the file again");
-    checksums_.push_back(crc);
-  }
+  checksums_.resize(names_.size());
+  std::vector<bool> taken(names_.size());
+  size_t count = 0;
+  const bool listed =
+      read_json_texts(crcs->second, [&](const std::string& name, const std::string& text) {
+        const auto found = index_.find(name);
+        if (found == index_.end() || taken[found->second]) return false;
+        taken[found->second] = true;
+        ++count;
+        const char* last = text.data() + text.size();
+        const auto [end, code] = std::from_chars(text.data(), last, checksums_[found->second], 16);
+        return code == std::errc() && end == last;
+      });
+  check(listed && count == names_.size(), path().string(),
+        ": the metadata entry crc32 does not list every tensor and its checksum; write the file "
+        "again");
   header_.metadata.erase(std::string(kTensorCrcs));
   header_.metadata.erase(std::string(kHeaderCrc));
 }
@@ -170,19 +172,23 @@ SafetensorsHeader lay_out(std::vector<NamedView>& tensors, Metadata metadata) {
     return size_of(a.view.type.dtype) > size_of(b.view.type.dtype);
   });
   SafetensorsHeader header{.metadata = std::move(metadata), .entries = {}};
-  json crcs = json::object();
+  std::map<std::string, std::string> crcs;  // "name":"crc", by name
   int64_t end = 0;
   for (const NamedView& tensor : tensors) {
-    internal_check(tensor.name != "__metadata__" && !crcs.contains(tensor.name), "tensor ",
-                   quoted_name(tensor.name), " is saved twice or under a reserved name");
+    std::string entry =
+        json_text(tensor.name) + ":\"" + hex(crc32_of(bytes_of(tensor.view))) + "\"";
+    internal_check(
+        tensor.name != "__metadata__" && crcs.emplace(tensor.name, std::move(entry)).second,
+        "tensor ", quoted_name(tensor.name), " is saved twice or under a reserved name");
     const int64_t begin = end;
     end += tensor.view.type.bytes();
     header.entries.push_back({tensor.name, tensor.view.type, begin, end});
-    crcs[tensor.name] = hex(crc32_of(bytes_of(tensor.view)));
   }
   internal_check(!header.metadata.contains(kTensorCrcs) && !header.metadata.contains(kHeaderCrc),
                  "the metadata entries crc32 and header_crc32 are reserved");
-  header.metadata.emplace(kTensorCrcs, crcs.dump());
+  std::string table;
+  for (const auto& [name, entry] : crcs) table += (table.empty() ? "" : ",") + entry;
+  header.metadata.emplace(kTensorCrcs, "{" + table + "}");
   return header;
 }
 

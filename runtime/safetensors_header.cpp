@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "ir/error.h"
 
@@ -154,13 +155,36 @@ class HeaderReader final : public nlohmann::json_sax<json> {
   std::optional<std::vector<int64_t>> offsets_;
 };
 
-std::string json_text(const std::string& text) {
-  try {
-    return json(text).dump();
-  } catch (const json::type_error&) {
-    throw Error(cat("cannot save ", quoted_name(text), " in a file: it is not UTF-8 text"));
+// Stops at anything other than an object of texts.
+class TextsReader final : public nlohmann::json_sax<json> {
+ public:
+  using Take = std::function<bool(const std::string&, const std::string&)>;
+  explicit TextsReader(const Take& take) : take_(take) {}
+
+  bool start_object(std::size_t) override { return std::exchange(outside_, false); }
+  bool end_object() override { return true; }
+  bool key(std::string& text) override {
+    key_ = text;
+    return true;
   }
-}
+  bool string(std::string& text) override { return !outside_ && take_(key_, text); }
+  bool start_array(std::size_t) override { return false; }
+  bool end_array() override { return false; }
+  bool number_unsigned(json::number_unsigned_t) override { return false; }
+  bool number_integer(json::number_integer_t) override { return false; }
+  bool number_float(json::number_float_t, const std::string&) override { return false; }
+  bool null() override { return false; }
+  bool boolean(bool) override { return false; }
+  bool binary(json::binary_t&) override { return false; }
+  bool parse_error(std::size_t, const std::string&, const json::exception&) override {
+    return false;
+  }
+
+ private:
+  const Take& take_;
+  std::string key_;
+  bool outside_ = true;
+};
 
 void check_layout(const std::vector<SafetensorsEntry>& entries, int64_t data_bytes,
                   const std::string& file) {
@@ -205,6 +229,19 @@ std::string format_safetensors_header(const SafetensorsHeader& header) {
     out += cat(",", json_text(entry.name), ":", value.dump());
   }
   return out + "}";
+}
+
+std::string json_text(const std::string& text) {
+  try {
+    return json(text).dump();
+  } catch (const json::type_error&) {
+    throw Error(cat("cannot save ", quoted_name(text), " in a file: it is not UTF-8 text"));
+  }
+}
+
+bool read_json_texts(std::string_view text, const TextsReader::Take& take) {
+  TextsReader reader(take);
+  return json::sax_parse(text, &reader);
 }
 
 std::string quoted_name(std::string_view name) {

@@ -35,6 +35,15 @@ SafetensorsHeader parse_safetensors_header(std::string_view text, int64_t data_b
 // UTF-8.
 std::string format_safetensors_header(const SafetensorsHeader& header);
 
+// JSON of one text. Error when it is not UTF-8.
+std::string json_text(const std::string& text);
+
+// The entries of a JSON object whose values are all texts, one by one; memory stays in proportion
+// to the text, whatever it nests or repeats. Returns whether it is such an object; `take` says
+// whether it likes an entry.
+bool read_json_texts(std::string_view json,
+                     const std::function<bool(const std::string& key, const std::string&)>& take);
+
 // A name from a file made fit for one line of an error: quoted, escaped, shortened.
 std::string quoted_name(std::string_view name);
 

@@ -65,7 +65,7 @@ struct OneNode {
 };
 
 // ||got - wanted|| / ||wanted||, in double; 0 for two empty or equal tensors.
-inline double relative_error(const Tensor& got, const Tensor& wanted) {
+inline double relative_l2_error(const Tensor& got, const Tensor& wanted) {
   const Tensor a = got.cast(DType::f64);
   const Tensor b = wanted.cast(DType::f64);
   double difference = 0.0;

@@ -241,8 +241,8 @@ void tokens(Cases& cases) {
 }
 
 void pixels(Cases& cases) {
-  for (const Shape& shape :
-       {Shape{2, 3, 2, 5, 7}, Shape{1, 3}, Shape{3, 3, 16}, Shape{0, 3, 4}, Shape{2, 3, 4, 32, 32}})
+  for (const Shape& shape : {Shape{2, 3, 2, 5, 7}, Shape{1, 3}, Shape{3, 3, 16}, Shape{2, 3, 20},
+                             Shape{0, 3, 4}, Shape{2, 3, 4, 32, 32}})
     cases.push_back({&op_normalise_pixels, {whole(DType::u8, shape, 0, 256)}, {}, kFunction});
 }
 

@@ -102,7 +102,7 @@ std::vector<double> numbers_of(ConstView view) {
   return result;
 }
 
-double relative_error(ConstView expected, ConstView actual) {
+double relative_max_error(ConstView expected, ConstView actual) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   if (expected.type.shape != actual.type.shape) return kInfinity;
   const std::vector<double> want = numbers_of(expected);

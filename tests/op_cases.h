@@ -62,6 +62,6 @@ std::map<std::string, Buffer> random_inputs(const Graph& graph, uint64_t seed = 
 std::vector<double> numbers_of(ConstView view);
 // The largest difference relative to the largest expected magnitude; infinite where shapes differ
 // or only one of the two is finite.
-double relative_error(ConstView expected, ConstView actual);
+double relative_max_error(ConstView expected, ConstView actual);
 
 }  // namespace grimace::testing

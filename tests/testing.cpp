@@ -3,8 +3,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
-
-#include "ir/error.h"
+#include <fstream>
+#include <iterator>
+#include <sstream>
 
 namespace fs = std::filesystem;
 
@@ -19,6 +20,17 @@ std::optional<fs::path> shared_dir() {
   const fs::path dir = repository_dir() / ".." / "shared";
   if (!fs::is_directory(dir)) return std::nullopt;
   return fs::canonical(dir);
+}
+
+std::string file_text(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  check(in.is_open(), path.string(), " cannot be opened");
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::istringstream in(line);
+  return {std::istream_iterator<std::string>(in), {}};
 }
 
 ScratchDir::ScratchDir() {

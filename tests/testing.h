@@ -1,10 +1,13 @@
-// What every test program shares: where the repository and the optional shared data are, and a
-// scratch folder that goes away with the test.
+// What every test program shares: where the repository and the optional shared data are, a scratch
+// folder that goes away with the test, the text of a file, and the message of an error.
 #pragma once
 
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
+
+#include "ir/error.h"
 
 namespace grimace::testing {
 
@@ -12,6 +15,23 @@ namespace grimace::testing {
 std::filesystem::path repository_dir();
 // ../shared beside the checkout; nothing where it is absent (skip loudly then).
 std::optional<std::filesystem::path> shared_dir();
+
+// All bytes of a file, which must be there: two absent files would be equal.
+std::string file_text(const std::filesystem::path& path);
+
+// What stands between the spaces of a command line.
+std::vector<std::string> words_of(const std::string& line);
+
+// The message of the error of this kind that the action ends with, "no error" where it ends well.
+template <typename Kind = Error, typename Action>
+std::string error_of(Action&& action) {
+  try {
+    action();
+  } catch (const Kind& error) {
+    return error.what();
+  }
+  return "no error";
+}
 
 class ScratchDir {
  public:

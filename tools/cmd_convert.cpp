@@ -69,7 +69,7 @@ int run(const Options& options) {
   Metadata metadata = weights.metadata();
   for (const char* reserved : {"crc32", "header_crc32"}) metadata.erase(reserved);
   save(out, views, metadata);
-  inform(cat("wrote ", options.out, ": ", names.size(), " tensors, ", bytes >> 20, " MiB, from ",
+  inform(cat("wrote ", options.out, ": ", names.size(), " tensors, ", mebibytes(bytes), ", from ",
              weights.path().string(), " (", weights.description(), ")"));
   return 0;
 }

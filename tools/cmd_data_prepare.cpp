@@ -1,4 +1,6 @@
 // grimace data prepare: the lists of a published data set's folds, from its folder.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -31,14 +33,25 @@ std::string list_text(const Corpus& corpus, const std::vector<PreparedClip>& cli
   return text;
 }
 
+// A new folder beside `out`, under a name that nothing has.
+fs::path make_folder_beside(const fs::path& out) {
+  for (int number = 0;; ++number) {
+    const fs::path folder = cat(out.string(), ".", getpid(), "-", number, kPartialSuffix);
+    std::error_code failed;
+    if (fs::create_directory(folder, failed)) return folder;
+    std::error_code ignored;
+    if (fs::exists(fs::symlink_status(folder, ignored))) continue;
+    throw RunError(cat("cannot make the folder ", folder.string(), ": ", failed.message()));
+  }
+}
+
 // All lists or none: they are made in a folder beside, which then takes its name.
 void write_lists(const Corpus& corpus, const PreparedLists& lists, fs::path out) {
   out = fs::absolute(out).lexically_normal();
   if (!out.has_filename()) out = out.parent_path();  // a slash at the end
-  const fs::path partial = out.string() + std::string(kPartialSuffix);
   NewFolders parents;
   parents.make(out.parent_path());
-  fs::remove_all(partial);
+  const fs::path partial = make_folder_beside(out);
   try {
     for (size_t i = 0; i < lists.folds.size(); ++i) {
       const fs::path folder = partial / fold_name(static_cast<int64_t>(i + 1));
@@ -109,11 +122,10 @@ int run(const Options& options) {
 
 void add_data_prepare(CLI::App& data, Action& action) {
   auto options = std::make_shared<Options>();
-  std::string names;
-  for (const Corpus& corpus : corpora()) names += (names.empty() ? "" : ", ") + corpus.name;
   CLI::App* command = data.add_subcommand(
       "prepare", "Write the lists of a data set's folds, from the folder it was unpacked to");
-  command->add_option("dataset", options->corpus, names)->required();
+  command->add_option("dataset", options->corpus, joined(corpora(), ", ", &Corpus::name))
+      ->required();
   command->add_option("root", options->root, "the data set's folder")->required();
   command->add_option("--out", options->out, "folder for the lists, which is not there yet")
       ->required()

@@ -61,12 +61,6 @@ struct Report {
   bool ok = true;
 };
 
-std::string joined(const std::vector<std::string>& words, const char* between) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
-}
-
 std::vector<Precision> precisions_of(const Backend& backend) {
   std::vector<Precision> result;
   for (const Precision p : {Precision::f32, Precision::tf32, Precision::bf16, Precision::f64})
@@ -178,7 +172,7 @@ int run() {
   std::printf("%s\n", report.lines.text().c_str());
   for (const std::string& line : report.advice) std::printf("advice: %s\n", line.c_str());
   std::printf("%s\n", report.ok ? "This machine is ready." : "This machine computes wrongly.");
-  return report.ok ? 0 : 1;
+  return report.ok ? kDone : kFailed;
 }
 
 }  // namespace

@@ -63,9 +63,7 @@ std::string label_text(const std::optional<std::string>& label,
 }
 
 void write_file(const fs::path& path, const std::string& bytes) {
-  AtomicFile file(path);
-  file.write(bytes);
-  file.commit();
+  write_text(path, bytes);
   inform("wrote " + path.string());
 }
 
@@ -114,7 +112,7 @@ int run(const Options& options) {
   write_file(options.out, npy_bytes(result.features));
   if (!options.csv.empty()) write_file(options.csv, features_csv(paths, labels, result.features));
   if (!options.picture.empty()) write_picture(options, result, labels);
-  return std::ssize(paths) == count ? 0 : 1;
+  return std::ssize(paths) == count ? kDone : kFailed;
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 
 #include "ir/dot.h"
 #include "ir/op_def.h"
-#include "ir/serialize.h"
 #include "ir/text.h"
+#include "runtime/graph_file.h"
 #include "tools/commands.h"
 #include "tools/graph_stats.h"
 #include "tools/model_source.h"

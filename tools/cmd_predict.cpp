@@ -2,6 +2,7 @@
 #include <glob.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <cstdio>
 
 #include "data/clip.h"
@@ -16,9 +17,6 @@
 
 namespace grimace {
 namespace {
-
-constexpr int kFailedExit = 1;
-constexpr int kBadInputExit = 2;
 
 struct Options {
   std::vector<std::string> files;
@@ -159,9 +157,7 @@ void predict_file(Session& session, Answers& answers, const std::string& file) {
   check(count > 0 || interrupted(), file, ": holds no frames");
   windows.finish();
   answers.flush();
-  if (!video) return;
-  video->draw_until(count);
-  video->finish();
+  if (video) video->finish(interrupted());
 }
 
 // The files a pattern stands for; anything else stands for itself.
@@ -196,7 +192,7 @@ int predict_all(Session& session, Answers& answers, const std::vector<std::strin
       if (files.size() == 1) throw;
       const bool input = dynamic_cast<const Error*>(&error) != nullptr;
       inform("error: " + printable(error.what()));
-      code = std::max(code, input ? kBadInputExit : kFailedExit);
+      code = std::max<int>(code, input ? kWrongUsage : kFailed);
       ++bad;
     }
   }
@@ -205,9 +201,13 @@ int predict_all(Session& session, Answers& answers, const std::vector<std::strin
 }
 
 int run(const Options& options) {
+  check(std::isfinite(options.fps), "--fps: expected frames a second, got ", options.fps);
   const std::vector<std::string> files = expanded(options.files);
   check(options.video.empty() || (files.size() == 1 && files[0] != "-"),
         "--video takes one file at a time, and no stream: its frames are read twice");
+  std::error_code absent;
+  check(options.video.empty() || !std::filesystem::equivalent(files[0], options.video, absent),
+        "--video ", options.video, " is the video that is read; choose another name");
   const ModelSource source = open_model_source(options.model);
   const Recipe recipe =
       classifier_recipe(source, "predict", options.batch_size, options.classes, options.pairs);
@@ -222,8 +222,9 @@ int run(const Options& options) {
   std::printf("%s\n", printable(PredictionTable(session.classes).header()).c_str());
   const int code = predict_all(session, answers, files);
   if (session.rows) session.rows->finish();
-  if (interrupted()) inform("interrupted: what was found until then is kept");
-  return interrupted() ? kInterruptedExit : code;
+  if (!interrupted()) return code;
+  inform("interrupted: what was found until then is kept");
+  return kInterrupted;
 }
 
 void add_options(CLI::App& command, Options& options) {

@@ -36,7 +36,8 @@ ReconstructionOptions picture_options(const Recipe& recipe) {
 // The whole frame, of VoxCeleb2's its face box, from a start that the seed decides: the same
 // picture every time.
 Tensor load_video(const std::string& file, const Recipe& recipe, uint64_t seed) {
-  ClipConfig config = clip_config(recipe, ListFile{.file = file, .entries = {}});
+  ClipConfig config = clip_config(recipe, ListFile{.file = recipe.data.list, .entries = {}});
+  config.voxceleb2 = config.voxceleb2 || names_voxceleb2(file);
   config.augment = false;
   config.num_samples = 1;
   const Shape shape{1, 3, config.frames, config.image_size, config.image_size};

@@ -19,9 +19,7 @@ struct Options {
 int run(const Options& options) {
   ReportData report;
   for (const std::string& input : options.inputs) add_to_report(report, input);
-  AtomicFile file(options.out);
-  file.write(report_page(report, options.title));
-  file.commit();
+  write_text(options.out, report_page(report, options.title));
   inform(cat("wrote ", options.out, ": ", report.trainings.size(), " runs, ",
              report.evaluations.size(), " evaluations, ", report.pictures.size(), " pictures, ",
              report.timelines.size(), " timelines"));

@@ -13,10 +13,6 @@
 namespace grimace {
 namespace {
 
-constexpr int kDone = 0;
-constexpr int kFailed = 1;
-constexpr int kWrongUsage = 2;
-
 int fail(int code, const std::string& message) {
   end_status();
   std::fflush(stdout);
@@ -104,15 +100,17 @@ void describe(CLI::App& app) {
 // After the commands are there: they would inherit it.
 void add_footer(CLI::App& app) {
   app.footer(
-      "grimace COMMAND --help says more about each.\n\n"
-      "First steps:\n"
-      "  grimace doctor                                        is this machine ready?\n"
-      "  grimace synth --out clips --clips 200                 face clips to play with\n"
-      "  grimace pretrain --data clips/clips.csv --out run \\\n"
-      "          --config recipes/pretrain-demo.toml           learn from them\n"
-      "  grimace reconstruct --help                            see what was learnt\n"
-      "  grimace finetune --help                               recognise expressions\n\n"
-      "Exit codes: 0 done, 1 the run failed, 2 wrong usage or bad input.");
+      cat("grimace COMMAND --help says more about each.\n\n"
+          "First steps:\n"
+          "  grimace doctor                                        is this machine ready?\n"
+          "  grimace synth --out clips --clips 200                 face clips to play with\n"
+          "  grimace pretrain --data clips/clips.csv --out run \\\n"
+          "          --config recipes/pretrain-demo.toml           learn from them\n"
+          "  grimace reconstruct --help                            see what was learnt\n"
+          "  grimace finetune --help                               recognise expressions\n\n"
+          "Exit codes: ",
+          kDone, " done, ", kFailed, " the run failed, ", kWrongUsage,
+          " wrong usage or bad input, ", kInterrupted, " stopped by Ctrl-C."));
 }
 
 int parse_and_run(CLI::App& app, Action& action, int argc, const char* const* argv) {

@@ -1,6 +1,5 @@
 // The subcommands of `grimace`, one file each (tools/cmd_<name>.cpp). Each adds its options to the
-// app and, when chosen, sets `action`; main runs it and turns exceptions into exit codes:
-// 0 done, 1 the run failed, 2 wrong usage or bad input.
+// app and, when chosen, sets `action`; main runs it and turns exceptions into exit codes.
 #pragma once
 
 #include <functional>
@@ -10,6 +9,13 @@ class App;
 }
 
 namespace grimace {
+
+enum ExitCode : int {
+  kDone = 0,
+  kFailed = 1,
+  kWrongUsage = 2,     // or bad input
+  kInterrupted = 130,  // by Ctrl-C, as shells say it
+};
 
 using Action = std::function<int()>;  // returns the exit code
 

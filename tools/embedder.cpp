@@ -1,5 +1,6 @@
 #include "tools/embedder.h"
 
+#include <cmath>
 #include <map>
 
 #include "ir/passes/passes.h"
@@ -51,8 +52,14 @@ Embedder::Result Embedder::embed(ViewDataset& views, const std::function<void(in
       Sum& sum = sums[view.clip];
       sum.values.resize(width);
       ++sum.views;
-      for (size_t c = 0; c < width; ++c)
-        sum.values[c] += feature.as<float>()[static_cast<size_t>(view.row) * width + c];
+      const auto row = feature.as<float>().subspan(static_cast<size_t>(view.row) * width, width);
+      for (size_t c = 0; c < width; ++c) {
+        if (!std::isfinite(row[c]))
+          throw RunError(
+              cat(views.clips().list.entries[static_cast<size_t>(view.clip)].path.string(),
+                  ": the model's feature is not finite; is its training sound?"));
+        sum.values[c] += row[c];
+      }
     }
     done += batch->video.shape()[0];
     if (progress) progress(std::min(done, views.view_count()));

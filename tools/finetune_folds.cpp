@@ -1,11 +1,11 @@
 #include "tools/finetune_folds.h"
 
 #include <cstdio>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "runtime/atomic_file.h"
+#include "runtime/json_text.h"
 #include "runtime/log.h"
 #include "tools/evaluate_list.h"
 #include "tools/folds.h"
@@ -50,21 +50,15 @@ void check_lists(const Recipe& recipe, const std::vector<int64_t>& folds) {
 // The confusion matrix of an earlier test, if it is of this model and list and newer than both, and
 // was done alike.
 std::optional<ConfusionMatrix> earlier_test(const fs::path& file, const std::string& model,
-                                            const std::string& list, const EvaluatedOn& on) {
+                                            const std::string& list, const EvaluatedOn& on,
+                                            int64_t classes) {
   try {
     const auto time = fs::last_write_time(file);
     if (time < fs::last_write_time(model) || time < fs::last_write_time(list)) return std::nullopt;
-    std::ifstream in(file);
-    const auto json = nlohmann::json::parse(in);
+    const auto json = read_json(file);
     if (json.at("model") != model || json.at("list") != list || evaluated_on(json) != on)
       return std::nullopt;
-    const auto rows = json.at("confusion").get<std::vector<std::vector<int64_t>>>();
-    ConfusionMatrix matrix(std::ssize(rows));
-    for (size_t label = 0; label < rows.size(); ++label)
-      for (size_t predicted = 0; predicted < rows.size(); ++predicted)
-        matrix.add(static_cast<int64_t>(label), static_cast<int64_t>(predicted),
-                   rows[label].at(predicted));
-    return matrix;
+    return confusion_from_json(json, classes, file.string());
   } catch (const std::exception&) {  // absent or damaged
     return std::nullopt;
   }
@@ -82,8 +76,9 @@ ConfusionMatrix test_fold(const Recipe& recipe, int64_t fold) {
                 cat("data.test_num_crop=", recipe.data.test_num_crop),
                 cat("data.workers=", recipe.data.workers),
                 cat("data.max_bad=", recipe.data.max_bad)}};
+  const int64_t classes = source.recipe("", {}).model.classes;
   if (auto matrix = earlier_test(run / kMetricsFile, source.file.string(), list,
-                                 evaluated_on(settings, recipe)))
+                                 evaluated_on(settings, recipe), classes))
     return *matrix;
   return evaluate_list(source, settings, run).matrix();
 }

@@ -15,6 +15,7 @@ namespace grimace {
 namespace {
 
 constexpr std::string_view kPrefix = "fold-";
+constexpr int64_t kMostClips = 1'000'000'000;  // of a cell: no sum of them overflows
 
 bool read_fold(std::string_view text, int64_t& fold) {
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), fold);
@@ -39,12 +40,6 @@ std::vector<int64_t> folds_in(const fs::path& lists) {
         kTrainList, " and so on, as grimace data prepare writes it");
   std::ranges::sort(folds);
   return folds;
-}
-
-std::string joined(const std::vector<int64_t>& folds) {
-  std::string text;
-  for (const int64_t fold : folds) text += cat(text.empty() ? "" : ", ", fold);
-  return text;
 }
 
 std::vector<int64_t> parse_folds(const std::string& text) {
@@ -74,7 +69,12 @@ ClassificationMetrics metrics_of(const ConfusionMatrix& matrix) {
 }
 
 ConfusionMatrix sum(const std::vector<FoldScore>& scores) {
-  ConfusionMatrix all(scores.front().matrix.classes());
+  const FoldScore& first = scores.front();
+  ConfusionMatrix all(first.matrix.classes());
+  for (const FoldScore& score : scores)
+    check(score.matrix.classes() == all.classes(), "fold ", score.fold, " tells ",
+          score.matrix.classes(), " classes apart and fold ", first.fold, " ", all.classes(),
+          "; folds of one data set have the same");
   for (const FoldScore& score : scores)
     for (int64_t label = 0; label < all.classes(); ++label)
       for (int64_t predicted = 0; predicted < all.classes(); ++predicted)
@@ -99,12 +99,33 @@ std::vector<int64_t> choose_folds(const fs::path& lists, const std::string& text
   const std::vector<int64_t> there = folds_in(lists);
   if (text == "all")
     check(expected == 0 || std::ssize(there) == expected, lists.string(), ": it has the folds ",
-          joined(there), "; data.folds says there are ", expected);
+          joined(there, ", "), "; data.folds says there are ", expected);
   const std::vector<int64_t> chosen = text == "all" ? there : parse_folds(text);
   for (const int64_t fold : chosen)
     check(std::ranges::count(there, fold) > 0, lists.string(), ": there is no fold ", fold,
-          "; there are ", joined(there));
+          "; there are ", joined(there, ", "));
   return chosen;
+}
+
+ConfusionMatrix confusion_from_json(const nlohmann::json& metrics, int64_t classes,
+                                    const std::string& where) {
+  const auto found = metrics.find("confusion");
+  const auto has_size = [&](const nlohmann::json& list) {
+    return list.is_array() && std::ssize(list) == classes;
+  };
+  check(found != metrics.end() && has_size(*found) && std::ranges::all_of(*found, has_size), where,
+        ": expected a confusion matrix of ", classes, " rows and columns");
+  ConfusionMatrix matrix(classes);
+  for (int64_t label = 0; label < classes; ++label)
+    for (int64_t predicted = 0; predicted < classes; ++predicted) {
+      const nlohmann::json& clips =
+          (*found)[static_cast<size_t>(label)][static_cast<size_t>(predicted)];
+      check(clips.is_number_unsigned() && clips.get<uint64_t>() <= kMostClips, where,
+            ": its confusion matrix has something other than a number of clips in row ", label,
+            ", column ", predicted);
+      matrix.add(label, predicted, clips.get<int64_t>());
+    }
+  return matrix;
 }
 
 std::string fold_table(const std::vector<FoldScore>& scores) {

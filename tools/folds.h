@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,13 @@ struct FoldScore {
   ConfusionMatrix matrix;
 };
 
+// The entry "confusion" of evaluate's metrics.json. Error, opening with `where`, where it is no
+// matrix of clips of so many classes.
+ConfusionMatrix confusion_from_json(const nlohmann::json& metrics, int64_t classes,
+                                    const std::string& where);
+
 // UAR, WAR and F1s of every fold, their means, which is what is published, and, for comparison, the
-// figures of the sum of the folds' matrices (spec 9). All matrices have the same classes.
+// figures of the sum of the folds' matrices (spec 9). Error when they differ in numbers of classes.
 std::string fold_table(const std::vector<FoldScore>& scores);
 std::string folds_json(const std::vector<FoldScore>& scores);
 

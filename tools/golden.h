@@ -22,14 +22,16 @@ struct GoldenRow {
 
 struct GoldenReport {
   std::string kind;     // pretrain, finetune, targets, optimizer
+  std::string skipped;  // why nothing was compared; empty where it was
   std::string backend;  // as ExecutableInfo::backend
   std::vector<GoldenRow> rows;
   std::vector<std::string> slow_nodes;
-  bool ok() const;
+  bool ok() const;  // false where nothing was compared
 };
 
-// Runs the file and compares every expected tensor it holds. Error naming the file and the key or
-// tensor for anything unknown, missing or of the wrong shape.
+// Runs the file and compares every expected tensor it holds; skips a file whose kind the precision
+// does not have. Error naming the file and the key or tensor for anything unknown, missing or of
+// the wrong shape.
 GoldenReport check_golden(const SafetensorsFile& file, Backend& backend,
                           const CompileOptions& options);
 

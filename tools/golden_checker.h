@@ -25,6 +25,8 @@ class GoldenChecker {
   // A tensor of the file; what nobody took by the end is unknown.
   Tensor take(const std::string& name);
   std::vector<std::string> names_with(const std::string& prefix) const;
+  // Before a model is built whose sizes are in the file's metadata alone.
+  void check_parameters(const std::vector<ParamSpec>& specs) const;
   // Takes param.* for every spec and input.* for every per-step input of the graph.
   void write_inputs(Executable& executable, const std::vector<ParamSpec>& specs);
   std::unique_ptr<Executable> compile(Graph& graph, std::span<const Pass> passes);

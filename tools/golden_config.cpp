@@ -1,12 +1,38 @@
 #include "tools/golden_config.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "runtime/json_text.h"
 
 namespace grimace {
 namespace {
 
 using nlohmann::json;
+
+// Whole numbers must be that: a fraction would be cut, and 1e300 fits into none.
+bool has_type(const json& value, const int64_t&) {
+  return value.is_number_integer();
+}
+bool has_type(const json& value, const std::array<int64_t, 3>& into) {
+  return value.is_array() && value.size() == into.size() &&
+         std::ranges::all_of(value, [&](const json& x) { return has_type(x, into[0]); });
+}
+bool has_type(const json& value, const std::array<double, 2>& into) {
+  return value.is_array() && value.size() == into.size() &&
+         std::ranges::all_of(value, [](const json& x) { return x.is_number(); });
+}
+bool has_type(const json& value, const double&) {
+  return value.is_number();
+}
+bool has_type(const json& value, const bool&) {
+  return value.is_boolean();
+}
+bool has_type(const json& value, const std::string&) {
+  return value.is_string();
+}
 
 // A JSON object whose keys must all be asked for.
 class Keys {
@@ -22,18 +48,17 @@ class Keys {
       check(!required, where_, ": '", key, "' is missing");
       return;
     }
-    try {
-      object_.at(key).get_to(into);
-    } catch (const json::exception&) {
-      throw Error(cat(where_, ": '", key, "' has the wrong type: ", object_.at(key).dump()));
-    }
+    const json& value = object_.at(key);
+    if (!has_type(value, into))
+      throw Error(cat(where_, ": '", key, "' has the wrong type: ", value.dump().substr(0, 60)));
+    value.get_to(into);
   }
   // A word, one of two; whether it is the second.
   bool choice(const char* key, const char* first, const char* second) {
     std::string word = first;
     read(key, word);
     check(word == first || word == second, where_, ": '", key, "' must be ", first, " or ", second,
-          "; got '", word, "'");
+          "; got '", word.substr(0, 60), "'");
     return word == second;
   }
   void ignore(const char* key) { known_.insert(key); }
@@ -43,7 +68,7 @@ class Keys {
   }
   void done() const {
     for (const auto& [key, value] : object_.items())
-      check(known_.contains(key), where_, ": unknown key '", key, "'");
+      check(known_.contains(key), where_, ": unknown key '", key.substr(0, 60), "'");
   }
 
  private:
@@ -53,9 +78,7 @@ class Keys {
 };
 
 json parse_entry(const SafetensorsFile& file, const char* key) {
-  json parsed = json::parse(file.metadata(key), nullptr, false);
-  check(!parsed.is_discarded(), file.path().string(), ": metadata '", key, "' is not JSON");
-  return parsed;
+  return parse_json(file.metadata(key), cat(file.path().string(), ": metadata '", key, "'"));
 }
 
 void read_options(const json& object, const std::string& where, ModelConfig& model) {
@@ -69,6 +92,16 @@ void read_options(const json& object, const std::string& where, ModelConfig& mod
   options.done();
 }
 
+void check_sizes(const ModelConfig& m, const std::string& where) {
+  constexpr int64_t kMost = 1 << 20;
+  for (const auto& [key, value] : {std::pair("img_size", m.image),
+                                   {"patch_size", m.patch},
+                                   {"frames", m.frames},
+                                   {"tubelet", m.tubelet}})
+    check(value >= 1 && value <= kMost, where, ": '", key, "' must lie in 1..", kMost, "; got ",
+          value);
+}
+
 void read_model(const json& object, const std::string& where, GoldenConfig& config) {
   ModelConfig& m = config.model;
   Keys keys(object, where);
@@ -77,6 +110,7 @@ void read_model(const json& object, const std::string& where, GoldenConfig& conf
   keys.read("frames", m.frames);
   keys.read("tubelet", m.tubelet);
   keys.read("batch", config.batch);
+  check_sizes(m, where);  // the grid divides by them
   std::array<int64_t, 3> grid = m.grid();
   keys.read("grid", grid);
   keys.read("embed_dim", m.embed_dim);
@@ -92,7 +126,7 @@ void read_model(const json& object, const std::string& where, GoldenConfig& conf
   std::string token = m.encoder == Encoder::joint ? "org" : "region";
   keys.read("token", token);
   check(token == "region" || token == "org" || token == "all", where,
-        ": 'token' must be region, org or all; got '", token, "'");
+        ": 'token' must be region, org or all; got '", token.substr(0, 60), "'");
   m.pool = token == "region" ? PoolTokens::region
            : token == "org"  ? PoolTokens::org
                              : PoolTokens::all;
@@ -100,7 +134,7 @@ void read_model(const json& object, const std::string& where, GoldenConfig& conf
   for (const char* key : {"mask", "mask_ratio", "mask_window"}) keys.ignore(key);
   read_options(keys.object("options"), where, m);
   keys.done();
-  check(m.image > 0 && m.patch > 0 && m.tubelet > 0 && m.grid() == grid, where,
+  check(m.grid() == grid, where,
         ": 'grid' does not follow from img_size, patch_size, frames and tubelet");
 }
 
@@ -117,8 +151,11 @@ void read_optimizer(const SafetensorsFile& file, GoldenConfig& config) {
                           "steps_per_epoch", "warmup_epochs"})
     keys.ignore(key);
   keys.done();
-  for (const json& name : parse_entry(file, "no_weight_decay"))
-    config.no_weight_decay.insert(name.get<std::string>());
+  const json names = parse_entry(file, "no_weight_decay");
+  check(names.is_array() &&
+            std::ranges::all_of(names, [](const json& name) { return name.is_string(); }),
+        file.path().string(), ": metadata 'no_weight_decay': expected a list of names");
+  for (const json& name : names) config.no_weight_decay.insert(name.get<std::string>());
 }
 
 }  // namespace
@@ -147,8 +184,8 @@ std::optional<double> suffix_value(const std::string& name, const std::string& p
   double value = 0.0;
   const char* end = name.data() + name.size();
   const auto result = std::from_chars(name.data() + prefix.size(), end, value);
-  check(result.ec == std::errc{} && result.ptr == end, "golden: '", name,
-        "' should end in a number after '", prefix, "'");
+  check(result.ec == std::errc{} && result.ptr == end && std::abs(value) <= 1e6, "golden: '", name,
+        "' should end in a number, at most 1e6, after '", prefix, "'");
   return value;
 }
 

@@ -18,6 +18,7 @@ void add_gradient_outputs(Graph& graph, const std::string& loss) {
 }  // namespace
 
 void GoldenChecker::pretrain() {
+  check_parameters(pretrain_parameters(config_.model));
   const std::vector<std::string> places = names_with("inter.");
   Graph graph;
   Builder b(graph);
@@ -48,6 +49,7 @@ void GoldenChecker::pretrain() {
 }
 
 void GoldenChecker::finetune() {
+  check_parameters(classifier_parameters(config_.model));
   // One run of the classifier; `gradient` only for the loss that the file differentiates.
   const auto run = [&](const ModelConfig& model, double smoothing, bool gradient) {
     Graph graph;
@@ -90,6 +92,7 @@ void GoldenChecker::finetune() {
 }
 
 void GoldenChecker::optimizer() {
+  check_parameters(pretrain_parameters(config_.model));
   Graph graph;
   Builder b(graph);
   const PretrainModel model =

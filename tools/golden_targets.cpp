@@ -51,7 +51,7 @@ void GoldenChecker::target_row(const std::string& name) {
   Graph graph;
   Builder b(graph);
   const Tensor video = take("input.video");
-  const Context c{b, config_.model};
+  const LayerContext c{b, config_.model};
   b.output("target", reconstruction_target(c, target, b.input("video", video.type())));
   auto executable = compile(graph, forward_passes());
   executable->write("video", video.view());

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 
+#include "ir/capped.h"
 #include "ir/op_def.h"
 #include "ir/passes/passes.h"
 #include "tools/recipe_model.h"
@@ -26,10 +27,8 @@ std::vector<PipelineStep> with_unique_names(std::vector<PipelineStep> steps) {
 
 void check_known(const std::vector<PipelineStep>& steps, const std::string& name) {
   if (name == kAll || std::ranges::find(steps, name, &PipelineStep::name) != steps.end()) return;
-  std::string known;
-  for (const PipelineStep& step : steps) known += (known.empty() ? "" : ", ") + step.name;
   throw Error(cat("--after \"", name.substr(0, 100), "\": no such pass here; in order they are ",
-                  known, "; or all"));
+                  joined(steps, ", ", &PipelineStep::name), "; or all"));
 }
 
 }  // namespace
@@ -78,7 +77,7 @@ int64_t node_count(const Graph& graph) {
 
 int64_t total_macs(const Graph& graph) {
   int64_t macs = 0;
-  for (const Node& node : graph.nodes()) macs += macs_of(node);
+  for (const Node& node : graph.nodes()) macs = capped_sum(macs, macs_of(node));
   return macs;
 }
 

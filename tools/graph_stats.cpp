@@ -1,10 +1,10 @@
 #include "tools/graph_stats.h"
 
-#include <algorithm>
 #include <map>
 #include <set>
 
 #include "backends/backend.h"
+#include "ir/capped.h"
 #include "ir/op_def.h"
 #include "runtime/plan.h"
 #include "tools/recipe_model.h"
@@ -39,7 +39,8 @@ class Stages {
     for (const Node& node : graph.nodes()) {
       const std::string stage = stage_of(node.scope());
       find(stage);
-      macs[stage] += macs_of(node);
+      int64_t& count = macs[stage];
+      count = capped_sum(count, macs_of(node));
       note_block(node.scope());
     }
     for (const auto& [stage, count] : macs) find(stage).*into = count / batch;
@@ -64,10 +65,9 @@ class Stages {
 
  private:
   StageStats& find(const std::string& stage) {
-    const auto found = std::ranges::find(stages_, stage, &StageStats::stage);
-    if (found != stages_.end()) return *found;
-    stages_.push_back({.stage = stage});
-    return stages_.back();
+    const auto [place, is_new] = place_of_.try_emplace(stage, stages_.size());
+    if (is_new) stages_.push_back({.stage = stage});
+    return stages_[place->second];
   }
 
   void note_block(const std::string& scope) {
@@ -92,6 +92,7 @@ class Stages {
   }
 
   std::vector<StageStats> stages_;
+  std::map<std::string, size_t> place_of_;  // in stages_
   std::map<std::string, std::set<std::string>> blocks_;
 };
 

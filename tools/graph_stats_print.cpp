@@ -1,6 +1,7 @@
 // Graph statistics as text for people and as JSON for programs.
 #include <nlohmann/json.hpp>
 
+#include "ir/capped.h"
 #include "tools/graph_stats.h"
 #include "tools/table.h"
 
@@ -23,8 +24,8 @@ std::string stages_text(const GraphStats& stats) {
     table.row({s.stage, grouped(s.parameters), grouped(s.macs_as_built), grouped(s.macs),
                fixed(share, 1) + " %"});
     total.parameters += s.parameters;
-    total.macs_as_built += s.macs_as_built;
-    total.macs += s.macs;
+    total.macs_as_built = capped_sum(total.macs_as_built, s.macs_as_built);
+    total.macs = capped_sum(total.macs, s.macs);
   }
   table.rule();
   table.row({total.stage, grouped(total.parameters), grouped(total.macs_as_built),

@@ -5,8 +5,6 @@
 
 namespace grimace {
 
-constexpr int kInterruptedExit = 130;  // what shells expect of a program stopped by Ctrl-C
-
 // Catches SIGINT and SIGTERM while work is under way; what comes after it ends at once, as programs
 // do.
 class InterruptScope {

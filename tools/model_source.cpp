@@ -11,6 +11,7 @@
 #include "ir/text.h"
 #include "runtime/checkpoint.h"
 #include "runtime/log.h"
+#include "tools/recipe_keys.h"
 #include "tools/suggest.h"
 
 namespace grimace {
@@ -113,7 +114,14 @@ void set_from_arguments(Settings& settings, const Metadata& values, const std::s
     if (found == values.end() || found->second == "None") continue;
     std::string text = found->second;
     std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
-    settings.set(key, text, cat(where, ": ", argument));
+    try {
+      settings.set(key, text, cat(where, ": ", argument));
+    } catch (const Error& error) {
+      // How it was pre-trained may be unknown here; what it is may not.
+      if (std::string_view(key).starts_with("model.")) throw;
+      warn(cat(error.what(), "; left as ",
+               value_to_toml(get_value(find_key(key, where), Recipe()))));
+    }
   }
 }
 

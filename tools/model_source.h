@@ -8,9 +8,9 @@
 #include <optional>
 #include <string>
 
-#include "ir/graph.h"
 #include "models/weight_names.h"
 #include "runtime/executable.h"
+#include "runtime/graph_file.h"
 #include "runtime/weights.h"
 #include "tools/recipe.h"
 

@@ -10,12 +10,6 @@
 namespace grimace {
 namespace {
 
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
-  return text;
-}
-
 // The model's parameters, in the memory of an executable.
 std::unique_ptr<Executable> weights_of(const ModelSource& source, const Recipe& recipe,
                                        const Graph& graph) {
@@ -47,11 +41,9 @@ std::string write_onnx_file(const std::filesystem::path& file, const ModelSource
                                                static_cast<size_t>(view.type.bytes()));
                             },
                         .one_more = one_more.get(),
-                        .metadata = {{"classes", joined(recipe.data.classes)}}};
+                        .metadata = {{"classes", joined(recipe.data.classes, ",")}}};
   const std::string bytes = to_onnx(*graph, what);
-  AtomicFile out(file);
-  out.write(bytes);
-  out.commit();
+  write_text(file, bytes);
   return cat("wrote ", file.string(), ": ONNX operator set ", kOnnxOperatorSet, ", ",
              batch > 0 ? cat(batch, " clips") : "any number of clips", ", ",
              graph->inputs(Role::param).size(), " parameter tensors, ",

@@ -110,9 +110,10 @@ void PredictionVideo::draw(Image& image, const Shown& shown) const {
   draw_text(image, shown.text, x + 2 * scale, y + 2 * scale, scale, kInk);
 }
 
-void PredictionVideo::finish() {
-  while (draw_next()) {
+void PredictionVideo::finish(const std::atomic<bool>& stop) {
+  while (!stop && draw_next()) {
   }
+  if (stop && writer_ == nullptr) return;
   check(writer_ != nullptr, out_.string(), ": there is no frame to draw on");
   writer_->finish();
 }

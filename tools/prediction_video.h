@@ -2,6 +2,7 @@
 // follows the first, so that memory does not grow with its length.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <filesystem>
 #include <memory>
@@ -24,7 +25,9 @@ class PredictionVideo {
   void add(const FaceWindow& window, const Prediction& prediction);
   void draw_until(
       int64_t frame);  // the frames before `frame`: all windows that show them are known
-  void finish();       // the rest, and the file
+  // The rest, and the file. With `stop`, only what was drawn until then; no file where that is
+  // nothing.
+  void finish(const std::atomic<bool>& stop);
 
  private:
   struct Shown {

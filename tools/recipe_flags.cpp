@@ -46,12 +46,6 @@ size_t list_length(const Key& key) {
       get_value(key, Recipe()));
 }
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
-
 std::string text_of(const std::string& given, const std::string& on, const std::string& off) {
   if (on.empty()) return given;
   if (given.empty() || given == "true" || given == "1") return on;
@@ -95,7 +89,7 @@ ResolvedRecipe RecipeFlags::resolve(Settings settings) const {
   if (!config_.empty()) settings.read_toml_file(config_);
   for (const Bound& flag : bound_)
     if (flag.option->count() > 0)
-      settings.set(flag.key, text_of(joined(flag.option->results()), flag.on, flag.off),
+      settings.set(flag.key, text_of(joined(flag.option->results(), " "), flag.on, flag.off),
                    flag.option->get_name());
   for (const auto& pair : pairs_) settings.set_pair(pair);
   ResolvedRecipe resolved = settings.resolve();

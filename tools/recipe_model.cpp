@@ -20,6 +20,13 @@ PoolTokens pool_from(const std::string& name) {
   return name == "all" ? PoolTokens::all : PoolTokens::region;
 }
 
+// A clip is there in every version (classifier) or sample (pre-training) of it.
+int64_t batch_rows(const Recipe& recipe) {
+  const bool classifier = is_classifier(recipe.model.name);
+  return recipe.optim.batch_size *
+         (classifier ? recipe.augment.num_sample : recipe.data.num_samples);
+}
+
 }  // namespace
 
 ModelConfig model_config(const Recipe& recipe) {
@@ -109,12 +116,6 @@ Schedule schedule(const Recipe& recipe, int64_t batches_per_epoch) {
     s.warmup_steps = std::min(s.warmup_steps, s.total_steps / 10);
   s.validate();
   return s;
-}
-
-int64_t batch_rows(const Recipe& recipe) {
-  const bool classifier = is_classifier(recipe.model.name);
-  return recipe.optim.batch_size *
-         (classifier ? recipe.augment.num_sample : recipe.data.num_samples);
 }
 
 std::unique_ptr<Graph> forward_graph(const Recipe& recipe, int64_t batch, bool training) {

@@ -30,8 +30,6 @@ Schedule schedule(const Recipe& recipe, int64_t batches_per_epoch);
 // targets where mixing is on, and switches drop path on.
 std::unique_ptr<Graph> forward_graph(const Recipe& recipe, int64_t batch, bool training);
 
-// Rows of a batch: a clip is there in every version (classifier) or sample (pre-training) of it.
-int64_t batch_rows(const Recipe& recipe);
 // loss_graph -> forward passes -> add_train_step -> training passes.
 std::unique_ptr<Graph> training_graph(const Recipe& recipe);
 // Its parts: the forward graph with the loss as its only output; and gradients, clipping, AdamW.

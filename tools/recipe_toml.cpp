@@ -10,7 +10,8 @@
 namespace grimace {
 namespace {
 
-constexpr std::streamsize max_file_bytes = 1 << 20;
+constexpr size_t max_bytes = 1 << 20;
+constexpr int max_nesting = 32;
 
 std::string place(const std::string& name, const toml::source_region& source) {
   return cat(name, ":", source.begin.line);
@@ -90,6 +91,51 @@ void collect(const toml::table& table, const std::string& prefix, const std::str
   }
 }
 
+// Where the string that opens at `i` has its last quote, or its line the last character where it
+// has none.
+size_t string_end(std::string_view text, size_t i) {
+  const char quote = text[i];
+  const auto quotes = [&](size_t at) {  // together from there on; a string ends with five at most
+    size_t count = 0;
+    while (count < 5 && at + count < text.size() && text[at + count] == quote) ++count;
+    return count;
+  };
+  const bool many_lines = quotes(i) >= 3;
+  if (!many_lines && quotes(i) == 2) return i + 1;
+  for (i += many_lines ? 3 : 1; i < text.size(); ++i) {
+    if (text[i] == quote && !many_lines) return i;
+    if (text[i] == quote && quotes(i) >= 3) return i + quotes(i) - 1;
+    if (text[i] == '\n' && !many_lines) return i - 1;
+    if (text[i] == '\\' && quote == '"') ++i;
+  }
+  return text.size();
+}
+
+// toml++ makes tables of the parts of a key in a loop, but takes them apart by recursion.
+void check_nesting(std::string_view text, const std::string& name) {
+  int dots = 0, brackets = 0;
+  int64_t line = 1;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"' || c == '\'') {
+      const size_t end = string_end(text, i);
+      line += std::ranges::count(text.substr(i, end - i), '\n');
+      i = end;
+    } else if (c == '#') {
+      i = std::min(text.find('\n', i), text.size()) - 1;
+    } else if (c == '.') {
+      ++dots;
+    } else if (std::string_view("[]{}=,\n").find(c) != std::string_view::npos) {
+      dots = 0;
+      brackets += c == '[' || c == '{' ? 1 : 0;
+      brackets -= c == ']' || c == '}' ? 1 : 0;
+      line += c == '\n' ? 1 : 0;
+    }
+    check(dots <= max_nesting && brackets <= max_nesting, name, ":", line, ": more than ",
+          max_nesting, " tables inside one another; a key has two parts, as optim.lr");
+  }
+}
+
 }  // namespace
 
 bool is_toml_text(const std::string& text) {
@@ -101,6 +147,8 @@ bool is_toml_text(const std::string& text) {
 }
 
 void Settings::read_toml(std::string_view text, const std::string& name) {
+  check(text.size() <= max_bytes, name, ": a recipe has at most ", max_bytes, " bytes");
+  check_nesting(text, name);
   try {
     collect(toml::parse(text), "", name, values_);
   } catch (const toml::parse_error& error) {
@@ -114,11 +162,9 @@ void Settings::read_toml_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   check(file.good() && !std::filesystem::is_directory(path), path.string(),
         ": cannot read the recipe; expected a TOML file");
-  std::string text(max_file_bytes + 1, '\0');
-  file.read(text.data(), max_file_bytes + 1);
+  std::string text(max_bytes + 1, '\0');
+  file.read(text.data(), max_bytes + 1);
   text.resize(static_cast<size_t>(file.gcount()));
-  check(file.gcount() <= max_file_bytes, path.string(), ": a recipe has at most ", max_file_bytes,
-        " bytes");
   read_toml(text, path.string());
 }
 

@@ -40,7 +40,8 @@ struct Axis {
   double from = 0.0, to = 1.0;  // where low and high are drawn
 
   static Axis over(double least, double most, int ticks, double from, double to) {
-    if (most - least < 1e-12 * std::max(1.0, std::abs(most))) most = least + 1.0;
+    const double size = std::max(std::abs(least), std::abs(most));
+    if (most - least < 1e-12 * std::max(1.0, size)) most = least + std::max(1.0, 1e-9 * size);
     const double rough = (most - least) / ticks;
     const double power = std::pow(10.0, std::floor(std::log10(rough)));
     double step = 10 * power;
@@ -49,10 +50,12 @@ struct Axis {
     return {std::floor(least / step) * step, std::ceil(most / step) * step, step, from, to};
   }
   double place(double value) const { return from + (value - low) / (high - low) * (to - from); }
+  // The round numbers from low to high, counted: `+= step` may be lost in rounding.
   std::vector<double> ticks() const {
     std::vector<double> result;
-    for (int i = 0; i <= 40 && low + i * step <= high + 0.001 * step; ++i)
-      result.push_back(low + i * step);
+    const double first = std::ceil(low / step - 1e-3) * step;
+    for (int i = 0; i <= 40 && first + i * step <= high + 0.001 * step; ++i)
+      result.push_back(first + i * step);
     return result;
   }
 };
@@ -91,6 +94,37 @@ std::vector<CurvePoint> thinned(const std::vector<CurvePoint>& points) {
   return result;
 }
 
+// A line for each expression, in one pass over the rows; it breaks where no face was seen.
+std::string expression_lines(const Timeline& timeline, size_t expressions, const Axis& x,
+                             const Axis& y) {
+  struct Line {
+    std::vector<CurvePoint> stretch;
+    size_t next = 0;  // row that would continue it
+    std::string svg;
+  };
+  std::vector<Line> lines(expressions);
+  const auto draw = [&](size_t number) {
+    Line& line = lines[number];
+    if (!line.stretch.empty())
+      line.svg += polyline(thinned(line.stretch), x, y, series_colour(number));
+    line.stretch.clear();
+  };
+  for (size_t i = 0; i < timeline.rows.size(); ++i) {
+    const TimelineRow& row = timeline.rows[i];
+    for (const auto& [number, probability] : row.probabilities) {
+      if (lines[number].next != i) draw(number);
+      lines[number].next = i + 1;
+      lines[number].stretch.push_back({(row.start + row.end) / 2, probability});
+    }
+  }
+  std::string svg;
+  for (size_t number = 0; number < expressions; ++number) {
+    draw(number);
+    svg += lines[number].svg;
+  }
+  return svg;
+}
+
 std::string svg_open(double width, double height, const std::string& label) {
   return cat("<svg viewBox=\"0 0 ", short_number(width), " ", short_number(height),
              "\" role=\"img\" aria-label=\"", html_escape(label), "\">");
@@ -125,10 +159,8 @@ std::string line_chart(const std::vector<Curve>& curves, const std::string& x_na
                        const std::string& y_unit) {
   double x_low = 1e300, x_high = -1e300, y_low = 1e300, y_high = -1e300;
   std::vector<std::vector<CurvePoint>> drawn;
-  std::string names;
   for (const Curve& curve : curves) {
     drawn.push_back(thinned(curve.points));
-    names += (names.empty() ? "" : ", ") + curve.name;
     for (const CurvePoint& point : drawn.back()) {
       x_low = std::min(x_low, point[0]), x_high = std::max(x_high, point[0]);
       y_low = std::min(y_low, point[1]), y_high = std::max(y_high, point[1]);
@@ -136,14 +168,15 @@ std::string line_chart(const std::vector<Curve>& curves, const std::string& x_na
   }
   if (x_high < x_low) return "";
   Axis x = Axis::over(x_low, x_high, 6, kLeft, kWidth - kRight);
-  x.low = x_low, x.high = std::max(x_high, x_low + 1e-9);  // the curve fills its width
+  x.low = x_low, x.high = x_high > x_low ? x_high : x_low + x.step;  // the curve fills its width
   const Axis y = Axis::over(y_low, y_high, 5, kHeight - kBottom, kTop);
-  std::string svg = svg_open(kWidth, kHeight, names + " over " + x_name);
+  std::string svg =
+      svg_open(kWidth, kHeight, joined(curves, ", ", &Curve::name) + " over " + x_name);
   for (const double tick : y.ticks())
     svg +=
         rule(kLeft, y.place(tick), kWidth - kRight, y.place(tick)) +
         text_at(kLeft - 8, y.place(tick) + 4, "end", tick_text(tick, y.step) + html_escape(y_unit));
-  for (double tick = std::ceil(x_low / x.step) * x.step; tick <= x_high; tick += x.step)
+  for (const double tick : x.ticks())
     svg += text_at(x.place(tick), kHeight - kBottom + 18, "middle", tick_text(tick, x.step));
   svg += text_at(kWidth - kRight, kHeight - 2, "end", html_escape(x_name));
   for (size_t i = 0; i < drawn.size(); ++i) {
@@ -156,7 +189,8 @@ std::string line_chart(const std::vector<Curve>& curves, const std::string& x_na
   return svg + "</svg>";
 }
 
-std::string timeline_chart(const Timeline& timeline, const std::vector<std::string>& classes) {
+std::string timeline_chart(const Timeline& timeline,
+                           const std::map<std::string, uint32_t>& expressions) {
   double last = 0.0;
   for (const TimelineRow& row : timeline.rows) last = std::max(last, row.end);
   Axis x = Axis::over(0.0, last, 10, kLeft, kTimelineWidth - kRight);
@@ -166,37 +200,23 @@ std::string timeline_chart(const Timeline& timeline, const std::vector<std::stri
   for (const double tick : {0.0, 0.5, 1.0})
     svg += rule(kLeft, y.place(tick), kTimelineWidth - kRight, y.place(tick)) +
            text_at(kLeft - 8, y.place(tick) + 4, "end", short_number(100 * tick) + "%");
-  for (size_t c = 0; c < classes.size(); ++c) {
-    // A line breaks where no face was seen.
-    std::vector<std::vector<CurvePoint>> stretches(1);
-    for (const TimelineRow& row : timeline.rows) {
-      const auto found = row.probabilities.find(classes[c]);
-      if (found == row.probabilities.end()) {
-        if (!stretches.back().empty()) stretches.emplace_back();
-        continue;
-      }
-      stretches.back().push_back({(row.start + row.end) / 2, found->second});
-    }
-    for (const auto& stretch : stretches)
-      if (!stretch.empty()) svg += polyline(thinned(stretch), x, y, series_colour(c));
-  }
+  svg += expression_lines(timeline, expressions.size(), x, y);
   const double top = kHeight - kBottom - kBand;
   for (size_t i = 0; i < timeline.rows.size(); ++i) {
     const TimelineRow& row = timeline.rows[i];
     // Windows overlap: each one is shown until the next begins.
     const double end =
         i + 1 < timeline.rows.size() ? std::min(row.end, timeline.rows[i + 1].start) : row.end;
-    const auto found = std::ranges::find(classes, row.label);
-    const bool known = !row.label.empty() && found != classes.end();
+    const auto found = expressions.find(row.label);
+    const bool known = !row.label.empty() && found != expressions.end();
     svg += cat("<rect shape-rendering=\"crispEdges\" x=\"", number(x.place(row.start)), "\" y=\"",
                number(top), "\" width=\"", number(std::max(x.place(end) - x.place(row.start), 0.5)),
                "\" height=\"", number(kBand), "\" fill=\"",
-               known ? series_colour(static_cast<size_t>(found - classes.begin()))
-                     : std::string("var(--faint)"),
-               "\"><title>", number(row.start), " to ", number(row.end),
+               known ? series_colour(found->second) : std::string("var(--faint)"), "\"><title>",
+               number(row.start), " to ", number(row.end),
                " s: ", html_escape(row.label.empty() ? "no face" : row.label), "</title></rect>");
   }
-  for (double tick = 0.0; tick <= last; tick += x.step)
+  for (const double tick : x.ticks())
     svg += text_at(x.place(tick), kHeight - kBottom + 18, "middle", tick_text(tick, x.step) + " s");
   return svg + "</svg>";
 }

@@ -3,6 +3,7 @@
 // --faint, --text), so that they follow its light and dark form.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +18,10 @@ std::string html_escape(std::string_view text);
 std::string line_chart(const std::vector<Curve>& curves, const std::string& x_name,
                        const std::string& y_unit = "");
 
-// Probabilities over time, and below them a band of the expression that was most likely. `classes`
-// fixes colours across people and files.
-std::string timeline_chart(const Timeline& timeline, const std::vector<std::string>& classes);
+// Probabilities over time, and below them a band of the expression that was most likely. The
+// numbers of all expressions fix their colours across people and files.
+std::string timeline_chart(const Timeline& timeline,
+                           const std::map<std::string, uint32_t>& expressions);
 
 // "var(--c3)"
 std::string series_colour(size_t number);

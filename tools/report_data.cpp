@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ir/error.h"
+#include "runtime/json_text.h"
 
 namespace grimace {
 namespace {
@@ -14,11 +15,14 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr uintmax_t kMaxFile = uintmax_t{256} << 20;
+constexpr uintmax_t kMaxLines = uintmax_t{256} << 20;  // a long run has a million of them
 constexpr uintmax_t kMaxPicture = uintmax_t{16} << 20;
 constexpr size_t kMaxPictures = 24;
 constexpr size_t kMaxClasses = 64;
-constexpr size_t kMaxRows = 200'000;
+constexpr size_t kMaxRows = 200'000;         // of a file
+constexpr size_t kMaxShownRows = 1'000'000;  // of a report
+constexpr double kMaxStep = 1e12;
+constexpr double kLargestDrawn = 1e300;
 constexpr size_t kMaxTimelines = 24;
 constexpr int64_t kLargestNumber = int64_t{1} << 53;
 
@@ -38,7 +42,7 @@ std::optional<double> number_at(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_number()) return std::nullopt;
   const double value = found->get<double>();
-  return std::isfinite(value) ? std::optional(value) : std::nullopt;
+  return std::abs(value) <= kLargestDrawn ? std::optional(value) : std::nullopt;
 }
 
 std::string text_at(const json& object, const char* key) {
@@ -47,40 +51,48 @@ std::string text_at(const json& object, const char* key) {
 }
 
 int64_t count_of(const json& value, const std::string& where) {
-  check(value.is_number_integer() && value >= 0 && value <= kLargestNumber, where,
-        ": expected a count; got ", value.dump().substr(0, 60));
+  if (!value.is_number_integer() || value < 0 || value > kLargestNumber)
+    throw Error(cat(where, ": expected a count; got ", value.dump().substr(0, 60)));
   return value.get<int64_t>();
 }
 
-// Every line that is a JSON object; a last line without its end is still being written.
-void each_line(const fs::path& file, const std::function<void(const json&)>& take) {
-  const std::string bytes = read_bytes(file, kMaxFile);
+// Every line, a JSON object, and where it is; a last line without its end is still being written.
+void each_line(const fs::path& file,
+               const std::function<void(const json&, const std::string& where)>& take) {
+  const std::string bytes = read_bytes(file, kMaxLines);
   for (size_t begin = 0, number = 1; begin < bytes.size(); ++number) {
     const size_t end = bytes.find('\n', begin);
     if (end == std::string::npos) break;
-    const json line = json::parse(bytes.begin() + static_cast<ptrdiff_t>(begin),
-                                  bytes.begin() + static_cast<ptrdiff_t>(end), nullptr, false);
-    check(line.is_object(), file.string(), ":", number, ": is no JSON object");
-    take(line);
+    const std::string where = file.string() + ":" + std::to_string(number);
+    const json line = parse_json(std::string_view(bytes).substr(begin, end - begin), where);
+    check(line.is_object(), where, ": is no JSON object");
+    take(line, where);
     begin = end + 1;
   }
 }
 
 // ---- Runs ----
 
+std::optional<double> count_at(const json& object, const char* key, const std::string& where) {
+  const auto value = number_at(object, key);
+  check(!value || (*value >= 0 && *value <= kMaxStep), where, ": ", key, " is ", value.value_or(0),
+        "; expected 0 to ", kMaxStep);
+  return value;
+}
+
 void add_training(ReportData& report, const fs::path& folder) {
   TrainingCurves run{
       .name = folder.filename().string(), .steps = 0, .loss = {"loss", {}}, .validation = {}};
-  each_line(folder / "metrics.jsonl", [&](const json& line) {
-    const auto step = number_at(line, "step"), loss = number_at(line, "loss");
+  each_line(folder / "metrics.jsonl", [&](const json& line, const std::string& where) {
+    const auto step = count_at(line, "step", where), loss = number_at(line, "loss");
     if (!step) return;
-    run.steps = static_cast<int64_t>(std::clamp(*step, 0.0, 1e15)) + 1;
+    run.steps = static_cast<int64_t>(*step) + 1;
     if (loss) run.loss.points.push_back({*step, *loss});
   });
   if (fs::exists(folder / "validation.jsonl")) {
     run.validation = {{"UAR", {}}, {"WAR", {}}};
-    each_line(folder / "validation.jsonl", [&](const json& line) {
-      const auto epoch = number_at(line, "epoch");
+    each_line(folder / "validation.jsonl", [&](const json& line, const std::string& where) {
+      const auto epoch = count_at(line, "epoch", where);
       const auto uar = number_at(line, "uar"), war = number_at(line, "war");
       if (epoch && uar) run.validation[0].points.push_back({*epoch + 1, 100 * *uar});
       if (epoch && war) run.validation[1].points.push_back({*epoch + 1, 100 * *war});
@@ -93,11 +105,12 @@ void add_training(ReportData& report, const fs::path& folder) {
 
 void add_evaluation(ReportData& report, const fs::path& file) {
   const std::string where = file.string();
-  const json all = json::parse(read_bytes(file, kMaxFile), nullptr, false);
-  const auto part = [&](const char* key) {
-    return all.is_object() && all.contains(key) ? all[key] : json();
+  const json all = read_json(file), nothing;
+  const auto part = [&](const char* key) -> const json& {
+    const auto found = all.find(key);
+    return found == all.end() ? nothing : *found;
   };
-  const json classes = part("classes"), confusion = part("confusion");
+  const json &classes = part("classes"), &confusion = part("confusion");
   check(classes.is_array() && confusion.is_array() && !classes.empty() &&
             classes.size() == confusion.size(),
         where, ": is not what evaluate writes: it needs classes and a confusion matrix of them");
@@ -105,7 +118,7 @@ void add_evaluation(ReportData& report, const fs::path& file) {
         " classes; a report shows at most ", kMaxClasses);
   EvaluationFigures figures{.name = file.parent_path().filename().string(),
                             .list = text_at(all, "list"),
-                            .clips = all.contains("clips") ? count_of(all["clips"], where) : 0,
+                            .clips = all.contains("clips") ? count_of(part("clips"), where) : 0,
                             .uar = number_at(all, "uar"),
                             .war = number_at(all, "war"),
                             .macro_f1 = number_at(all, "macro_f1"),
@@ -141,7 +154,7 @@ std::string person_of(const json& line) {
 }
 
 // Times without a face are nobody's: they go to every person of their file.
-void share_absences(std::vector<Timeline>& timelines) {
+void share_absences(std::vector<Timeline>& timelines, const fs::path& file) {
   for (size_t nobody = 0; nobody < timelines.size();) {
     if (!timelines[nobody].person.empty()) {
       ++nobody;
@@ -159,35 +172,54 @@ void share_absences(std::vector<Timeline>& timelines) {
     else
       ++nobody;
   }
-  for (Timeline& timeline : timelines)
+  size_t rows = 0;
+  for (Timeline& timeline : timelines) {
     std::ranges::stable_sort(timeline.rows, {}, &TimelineRow::start);
+    rows += timeline.rows.size();
+  }
+  check(rows <= kMaxShownRows, file.string(), ": with it the report has ", rows,
+        " lines of predictions; it takes at most ", kMaxShownRows);
+}
+
+TimelineRow row_of(const json& line, ReportData& report, const std::string& where) {
+  TimelineRow row{.label = text_at(line, "label"), .probabilities = {}};
+  if (row.label == "no_face") row.label.clear();
+  const auto all = line.find("probabilities");
+  if (all == line.end() || !all->is_object()) return row;
+  check(all->size() <= kMaxClasses, where, ": ", all->size(),
+        " probabilities; a report shows at most ", kMaxClasses);
+  for (const auto& [name, value] : all->items()) {
+    if (!value.is_number()) continue;
+    const auto next = static_cast<uint32_t>(report.expressions.size());
+    const uint32_t number = report.expressions.emplace(name, next).first->second;
+    check(report.expressions.size() <= kMaxClasses, where, ": one class more than the ",
+          kMaxClasses, " that a report shows");
+    row.probabilities.emplace_back(number,
+                                   static_cast<float>(std::clamp(value.get<double>(), 0.0, 1.0)));
+  }
+  return row;
 }
 
 void add_timelines(ReportData& report, const fs::path& file) {
   std::map<std::pair<std::string, std::string>, size_t> places;
   size_t rows = 0;
-  each_line(file, [&](const json& line) {
+  each_line(file, [&](const json& line, const std::string& where) {
     const auto start = number_at(line, "start"), end = number_at(line, "end");
     if (!start || !end || *end < *start || *start < 0 || *end > 1e9) return;
     check(++rows <= kMaxRows, file.string(), ": more than ", kMaxRows, " lines");
-    TimelineRow row{
-        .start = *start, .end = *end, .label = text_at(line, "label"), .probabilities = {}};
-    if (row.label == "no_face") row.label.clear();
-    if (const auto p = line.find("probabilities"); p != line.end() && p->is_object())
-      for (const auto& [name, value] : p->items())
-        if (value.is_number() && row.probabilities.size() < kMaxClasses)
-          row.probabilities[name] = std::clamp(value.get<double>(), 0.0, 1.0);
     const std::pair key{text_at(line, "file"), person_of(line)};
     if (!places.contains(key)) {
       if (report.timelines.size() == kMaxTimelines) return;
       places[key] = report.timelines.size();
       report.timelines.push_back({key.first, key.second, {}});
     }
+    TimelineRow row = row_of(line, report, where);
+    row.start = *start, row.end = *end;
     report.timelines[places[key]].rows.push_back(std::move(row));
   });
   check(!places.empty(), file.string(),
         ": holds no lines of predict: objects with start, end, label and probabilities");
-  share_absences(report.timelines);
+  share_absences(report.timelines, file);
 }
 
 std::vector<fs::path> sorted_entries(const fs::path& folder) {

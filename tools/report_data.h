@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace grimace {
@@ -46,9 +47,9 @@ struct ReportPicture {
 
 // predict's lines: one stretch of time of one person, or of none.
 struct TimelineRow {
-  double start = 0.0, end = 0.0;                // seconds
-  std::string label;                            // empty: no face
-  std::map<std::string, double> probabilities;  // by class
+  double start = 0.0, end = 0.0;                          // seconds
+  std::string label;                                      // empty: no face
+  std::vector<std::pair<uint32_t, float>> probabilities;  // by number in ReportData::expressions
 };
 struct Timeline {
   std::string file, person;
@@ -60,6 +61,7 @@ struct ReportData {
   std::vector<EvaluationFigures> evaluations;
   std::vector<ReportPicture> pictures;
   std::vector<Timeline> timelines;
+  std::map<std::string, uint32_t> expressions;  // of all timelines, numbered as they came
 };
 
 // Adds what `path` holds: a run or result folder (with its folders directly below), a .png, a

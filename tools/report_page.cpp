@@ -1,7 +1,6 @@
 #include "tools/report_page.h"
 
 #include <algorithm>
-#include <set>
 
 #include "ir/error.h"
 #include "tools/report_charts.h"
@@ -154,20 +153,17 @@ std::string pictures(const ReportData& report) {
 
 std::string timelines(const ReportData& report) {
   if (report.timelines.empty()) return "";
-  std::set<std::string> names;
-  for (const Timeline& timeline : report.timelines)
-    for (const TimelineRow& row : timeline.rows)
-      for (const auto& [name, value] : row.probabilities) names.insert(name);
-  const std::vector<std::string> classes(names.begin(), names.end());
+  std::vector<std::string> names(report.expressions.size());
+  for (const auto& [name, number] : report.expressions) names[number] = name;
   std::string text =
       "<h2>Expressions over time</h2>\n<p>Lines: how likely each expression is. Band: the "
       "likeliest; "
       "grey where no face was found.</p>\n" +
-      legend(classes);
+      legend(names);
   for (const Timeline& timeline : report.timelines)
     text += cat("<div class=\"card\" style=\"margin-bottom:16px\"><h3>", html_escape(timeline.file),
                 timeline.person.empty() ? "" : ", person " + html_escape(timeline.person),
-                "</h3>\n", timeline_chart(timeline, classes), "</div>\n");
+                "</h3>\n", timeline_chart(timeline, report.expressions), "</div>\n");
   return text;
 }
 

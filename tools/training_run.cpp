@@ -10,6 +10,7 @@
 #include "models/parameters.h"
 #include "runtime/atomic_file.h"
 #include "runtime/log.h"
+#include "tools/commands.h"
 #include "tools/interrupt.h"
 #include "tools/model_source.h"
 #include "tools/new_folders.h"
@@ -25,10 +26,6 @@ namespace {
 // With --profile: the first steps touch fresh memory and fill caches.
 constexpr int64_t kUnprofiledSteps = 2;
 constexpr int64_t kProfiledSteps = 3;
-
-std::string megabytes(int64_t bytes) {
-  return cat((bytes + (1 << 20) - 1) >> 20, " MiB");
-}
 
 // Refuses another architecture (shapes alone do not tell numbers of heads or kinds of attention),
 // and names every other setting that makes the resumed run another one.
@@ -121,18 +118,19 @@ class TrainingRun {
                summary.interrupted ? "" : cat(summary.loss),
                summary.skipped > 0 ? cat(", ", summary.skipped, " steps skipped") : "", ", in ",
                recipe_.run.out));
-    return summary.interrupted ? kInterruptedExit : 0;
+    return summary.interrupted ? kInterrupted : kDone;
   }
 
   int dry_run(int64_t steps) {
     const std::vector<BadClip> bad =
         check_list(job_.list, job_.clip, static_cast<int>(recipe_.data.workers));
     for (const BadClip& clip : bad)
-      std::printf("%s:%lld: %s\n", job_.list.file.c_str(), static_cast<long long>(clip.line),
-                  clip.reason.c_str());
+      std::printf(
+          "%s\n",
+          printable(cat(job_.list.file.string(), ":", clip.line, ": ", clip.reason)).c_str());
     if (!bad.empty()) {
       std::printf("%zu of %zu clips are unreadable\n", bad.size(), job_.list.entries.size());
-      return 2;
+      return kWrongUsage;
     }
     Trainer trainer(*executable_, *batches_, trainer_options(steps));
     report(trainer);
@@ -145,10 +143,10 @@ class TrainingRun {
     std::printf("a whole run: %lld steps, about %s\n", static_cast<long long>(total),
                 format_duration(summary.seconds_per_step * static_cast<double>(total)).c_str());
     std::printf("memory: %s at most in the plan\n",
-                megabytes(executable_->info().peak_bytes()).c_str());
+                mebibytes(executable_->info().peak_bytes()).c_str());
     std::printf("disk: %s for each checkpoint, %s while %lld are kept\n",
-                megabytes(trainer.checkpoint_bytes()).c_str(),
-                megabytes((recipe_.run.keep_last + 1) * trainer.checkpoint_bytes()).c_str(),
+                mebibytes(trainer.checkpoint_bytes()).c_str(),
+                mebibytes((recipe_.run.keep_last + 1) * trainer.checkpoint_bytes()).c_str(),
                 static_cast<long long>(recipe_.run.keep_last));
     return 0;
   }
@@ -191,7 +189,7 @@ class TrainingRun {
       options.out = recipe_.run.out;
     if (dry_) options.schedule.warmup_steps = 0;
     options.log_dir = recipe_.run.log_dir;
-    options.batch_size = batch_rows(recipe_);
+    options.batch_size = recipe_.optim.batch_size;
     options.accumulate = recipe_.optim.accumulate;
     options.save_every_epochs = recipe_.run.save_every_epochs;
     options.save_every_steps = recipe_.run.save_every_steps;
@@ -228,10 +226,10 @@ class TrainingRun {
     inform(cat(recipe_.model.name, ": ", params, " parameters, ", job_.list.entries.size(),
                " clips, ", batches_->batches_per_epoch(), " batches of ", recipe_.optim.batch_size,
                " an epoch"));
-    inform(cat("backend ", info.backend, "; peak memory ", megabytes(info.peak_bytes()), " (",
-               megabytes(info.persistent_bytes), " parameters, moments and inputs, ",
-               megabytes(info.transient_bytes), " activations, ", megabytes(info.private_bytes),
-               " of the backend's own); a checkpoint is ", megabytes(trainer.checkpoint_bytes())));
+    inform(cat("backend ", info.backend, "; peak memory ", mebibytes(info.peak_bytes()), " (",
+               mebibytes(info.persistent_bytes), " parameters, moments and inputs, ",
+               mebibytes(info.transient_bytes), " activations, ", mebibytes(info.private_bytes),
+               " of the backend's own); a checkpoint is ", mebibytes(trainer.checkpoint_bytes())));
     for (const std::string& node : info.slow_nodes) inform("without a fast kernel: " + node);
   }
 

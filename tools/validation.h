@@ -7,9 +7,6 @@
 
 namespace grimace {
 
-// The parameters of the best epoch in a run folder, for evaluation.
-inline constexpr const char* kBestCheckpoint = "checkpoint-best.safetensors";
-
 class Validation {
  public:
   // `recipe` is that of a run; its val_metric decides what is best, ties go to the earlier epoch.

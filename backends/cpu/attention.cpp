@@ -10,7 +10,6 @@
 #include "backends/cpu/emulated_tiles.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/parallel.h"
-#include "ir/interpret.h"
 
 namespace grimace::cpu {
 namespace {
@@ -55,15 +54,21 @@ bool serves_attention(const Node& node) {
 
 Kernel make_attention(const Node& node, const Operands& operands, const Context& cpu) {
   const ops::AttentionShape s = ops::attention_shape(node, node.num_inputs());
-  if (s.empty())
-    return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
-  if (node.in(0).dtype == DType::f32)
-    return make<ColumnsForward<float>, float>(node, operands, cpu);
-  if (!uses_pairs(cpu, s)) return make<ColumnsForward<float>, bf16>(node, operands, cpu);
-  if (cpu.isa == Isa::amx) return make<TiledForward<AmxTiles>, bf16>(node, operands, cpu);
-  if (cpu.isa == Isa::amx_emulated)
-    return make<TiledForward<EmulatedTiles>, bf16>(node, operands, cpu);
-  if (s.keys <= kFewKeys) return make<ColumnsForward<bf16>, bf16>(node, operands, cpu);
+  if (s.empty()) return reference_kernel(node, operands);
+  switch (head_kind(node.in(0).dtype, s, cpu)) {
+    case HeadKind::columns:
+      return make<ColumnsForward<float>, float>(node, operands, cpu);
+    case HeadKind::widened_columns:
+      return make<ColumnsForward<float>, bf16>(node, operands, cpu);
+    case HeadKind::paired_columns:
+      return make<ColumnsForward<bf16>, bf16>(node, operands, cpu);
+    case HeadKind::tiles:
+      return make<TiledForward<AmxTiles>, bf16>(node, operands, cpu);
+    case HeadKind::emulated:
+      return make<TiledForward<EmulatedTiles>, bf16>(node, operands, cpu);
+    case HeadKind::rows:
+      break;
+  }
   return make<RowsForward, bf16>(node, operands, cpu);
 }
 

@@ -11,9 +11,6 @@
 
 namespace grimace::cpu {
 
-// Of bf16. Rows and columns take the same time at 11 keys (columns a little less) and at 101
-// (rows).
-constexpr int64_t kFewKeys = 32;
 constexpr int64_t kMostColumns = 64;
 
 // Queries of a block: their scores should stay in the second-level cache.

@@ -9,7 +9,6 @@
 #include "backends/cpu/emulated_tiles.h"
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/parallel.h"
-#include "ir/interpret.h"
 
 namespace grimace::cpu {
 namespace {
@@ -101,15 +100,21 @@ class Gradients {
 
 Kernel make_attention_grad(const Node& node, const Operands& operands, const Context& cpu) {
   const ops::AttentionShape s = ops::attention_shape(node, node.num_inputs() - 1);
-  if (s.empty())
-    return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
-  if (node.in(0).dtype == DType::f32)
-    return Gradients<ColumnsBackward<float>, float>(node, operands, cpu);
-  if (!uses_pairs(cpu, s)) return Gradients<ColumnsBackward<float>, bf16>(node, operands, cpu);
-  if (cpu.isa == Isa::amx) return Gradients<TiledBackward<AmxTiles>, bf16>(node, operands, cpu);
-  if (cpu.isa == Isa::amx_emulated)
-    return Gradients<TiledBackward<EmulatedTiles>, bf16>(node, operands, cpu);
-  if (s.keys <= kFewKeys) return Gradients<ColumnsBackward<bf16>, bf16>(node, operands, cpu);
+  if (s.empty()) return reference_kernel(node, operands);
+  switch (head_kind(node.in(0).dtype, s, cpu)) {
+    case HeadKind::columns:
+      return Gradients<ColumnsBackward<float>, float>(node, operands, cpu);
+    case HeadKind::widened_columns:
+      return Gradients<ColumnsBackward<float>, bf16>(node, operands, cpu);
+    case HeadKind::paired_columns:
+      return Gradients<ColumnsBackward<bf16>, bf16>(node, operands, cpu);
+    case HeadKind::tiles:
+      return Gradients<TiledBackward<AmxTiles>, bf16>(node, operands, cpu);
+    case HeadKind::emulated:
+      return Gradients<TiledBackward<EmulatedTiles>, bf16>(node, operands, cpu);
+    case HeadKind::rows:
+      break;
+  }
   return Gradients<RowsBackward, bf16>(node, operands, cpu);
 }
 

@@ -1,4 +1,4 @@
-// Ops that only move elements: transpose, broadcast, slice, pad, concat, reshape. Each is one or
+// Ops that only move elements: transpose, broadcast, slice, pad, concat. Each is one or
 // more strided copies over a collapsed loop nest: whole runs by memcpy where the last axis is dense
 // in both, rows of one repeated element, or, where source and result are dense along different
 // axes, tiles of both. Split by rows, or inside the row or tile where there are few.
@@ -175,13 +175,6 @@ StridedCopy zero_box(const Context& cpu, Shape shape, int64_t axis, int64_t leng
 }
 
 }  // namespace
-
-Kernel make_reshape(const Node& node, const Operands& operands, const Context& cpu) {
-  if (operands.in[0].data == operands.out[0].data) return [] {};
-  const Shape flat{node.out().numel()};
-  return StridedCopy(cpu, flat, size_of(node.out().dtype), operands.in[0].data, flat.strides(),
-                     operands.out[0].data, flat.strides());
-}
 
 Kernel make_transpose(const Node& node, const Operands& operands, const Context& cpu) {
   const auto& permutation = node.integers("permutation");

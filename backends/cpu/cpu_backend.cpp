@@ -3,27 +3,12 @@
 
 #include <omp.h>
 
-#include <map>
-
 #include "backends/cpu/cpu_kernels.h"
 #include "backends/cpu/onednn.h"
 #include "ir/op_def.h"
-#include "runtime/plan.h"
 
 namespace grimace {
 namespace {
-
-// Below this a reference kernel is as good as any: waking the threads costs more.
-constexpr int64_t kSmallBytes = 64 << 10;
-
-std::vector<std::string> slow_nodes(const Graph& graph, const Backend& backend) {
-  std::map<std::string_view, int> count;
-  for (const Node& node : graph.nodes())
-    if (!backend.supports(node)) ++count[node.op_name()];
-  std::vector<std::string> result;
-  for (const auto& [op, n] : count) result.push_back(cat(op, " x", n));
-  return result;
-}
 
 class CpuBackend : public Backend {
  public:
@@ -32,10 +17,7 @@ class CpuBackend : public Backend {
     return precision == Precision::f32 || precision == Precision::bf16;
   }
 
-  // Nodes without inputs run once, so their speed does not matter either.
-  bool supports(const Node& node) const override {
-    return cpu::has_kernel(node) || node.num_inputs() == 0 || bytes_of(node) <= kSmallBytes;
-  }
+  bool supports(const Node& node) const override { return cpu::is_fast(node); }
 
   std::unique_ptr<Graph> lower(const Graph& graph, Precision precision) const override {
     check(supports(precision), "the cpu backend computes in f32 or bf16; precision ",
@@ -56,16 +38,14 @@ class CpuBackend : public Backend {
     check(options.threads >= 0, "the number of threads must not be negative; got ",
           options.threads);
     auto lowered = lower(graph, options.precision);
-    fit_memory(*lowered, options.memory_budget);
     cpu::Context context{.threads = options.threads == 0 ? omp_get_num_procs() : options.threads,
                          .isa = cpu::best_isa()};
     ExecutableInfo info;
     info.backend = cat("cpu ", name_of(options.precision), ", ", context.threads,
                        context.threads == 1 ? " thread, " : " threads, ", name_of(context.isa),
                        ", oneDNN ", cpu::onednn_version());
-    info.slow_nodes = slow_nodes(*lowered, *this);
     return make_host_executable(std::move(lowered), std::make_unique<cpu::CpuKernels>(context),
-                                std::move(info));
+                                std::move(info), options.memory_budget);
   }
 };
 

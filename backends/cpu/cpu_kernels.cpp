@@ -2,11 +2,13 @@
 #include "backends/cpu/cpu_kernels.h"
 
 #include "backends/cpu/kernels.h"
-#include "ir/interpret.h"
 #include "ir/op_def.h"
 
 namespace grimace::cpu {
 namespace {
+
+// Below this a reference kernel is as good as any: waking the threads costs more.
+constexpr int64_t kSmallBytes = 64 << 10;
 
 struct KernelRow {
   const OpDef* op;
@@ -60,7 +62,6 @@ constexpr KernelRow kKernels[] = {
     {&op_matmul, f32_or_bf16, make_matmul},
     {&op_linear, f32_or_bf16, make_linear},
     {&op_reduce_sum, f32_or_bf16, make_reduce_sum},
-    {&op_reshape, any_type, make_reshape},
     {&op_transpose, any_type, make_transpose},
     {&op_broadcast, any_type, make_broadcast},
     {&op_slice, any_type, make_slice},
@@ -93,9 +94,15 @@ bool has_kernel(const Node& node) {
   return row_of(node) != nullptr;
 }
 
+// A view never runs, and a node without inputs runs once.
+bool is_fast(const Node& node) {
+  return has_kernel(node) || is_view(node) || node.num_inputs() == 0 ||
+         bytes_of(node) <= kSmallBytes;
+}
+
 Kernel CpuKernels::make(const Node& node, const Operands& operands) {
   if (const KernelRow* row = row_of(node)) return row->make(node, operands, context_);
-  return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+  return reference_kernel(node, operands);
 }
 
 }  // namespace grimace::cpu

@@ -70,7 +70,6 @@ Kernel make_layer_norm(const Node&, const Operands&, const Context&);
 Kernel make_layer_norm_grad(const Node&, const Operands&, const Context&);
 
 // copies.cpp: any element type.
-Kernel make_reshape(const Node&, const Operands&, const Context&);
 Kernel make_transpose(const Node&, const Operands&, const Context&);
 Kernel make_broadcast(const Node&, const Operands&, const Context&);
 Kernel make_slice(const Node&, const Operands&, const Context&);

@@ -5,7 +5,6 @@
 #include "backends/cpu/kernels.h"
 #include "backends/cpu/onednn.h"
 #include "backends/cpu/weight_gradient.h"
-#include "ir/interpret.h"
 #include "ir/op_def.h"
 
 namespace grimace::cpu {
@@ -88,8 +87,7 @@ Kernel widened(Product p, const Context& cpu) {
 
 Kernel product(const Product& p, const Operands& operands, const Context& cpu) {
   if (p.node.out().numel() == 0) return [] {};
-  if (p.spec.k == 0)
-    return [&node = p.node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+  if (p.spec.k == 0) return reference_kernel(p.node, operands);
   if (serves_weight_gradient(p.spec, cpu)) return make_weight_gradient(p.spec, p.operands, cpu);
   if (p.spec.operand == DType::bf16 && !OneDnnMatmul::fast_bf16(p.spec, cpu))
     return widened(p, cpu);

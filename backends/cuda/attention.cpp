@@ -24,13 +24,11 @@ bool writes_nothing(const Operands& operands) {
 }  // namespace
 
 bool serves_attention(const Node& node) {
-  const DType dtype = node.in(0).dtype;
-  return (dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16) &&
-         shape_of(node).width <= kWidestHead;
+  return is_gpu_float(node.in(0).dtype) && shape_of(node).width <= kWidestHead;
 }
 
 GpuKernel make_attention(const Node& node, const Operands& operands, const Context& context) {
-  if (writes_nothing(operands)) return {.name = "nothing", .run = [](cudaStream_t) {}};
+  if (writes_nothing(operands)) return nothing();
   const ops::AttentionShape s = shape_of(node);
   const bool gradient = node.is(op_attention_grad);
   const bool mma = has_mma_attention(node.in(0).dtype, s);

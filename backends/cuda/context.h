@@ -80,6 +80,16 @@ struct GpuKernel {
 
 using MakeKernel = GpuKernel (*)(const Node&, const Operands&, const Context&);
 
+// Of an empty result.
+inline GpuKernel nothing() {
+  return {.name = "nothing", .run = [](cudaStream_t) {}};
+}
+
+// The floats that there are kernels for: all but f64.
+inline bool is_gpu_float(DType dtype) {
+  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
+}
+
 #if defined(__CUDACC__) || defined(GRIMACE_CUDA_EMULATED)
 __device__ __forceinline__ void report_fault(int* flag, int number) {
   atomicCAS(flag, 0, number);

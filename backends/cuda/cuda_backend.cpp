@@ -41,8 +41,8 @@ class CudaBackend : public Backend {
           cat("GPU ", device.ordinal),
           device.problem.empty()
               ? cat(p.name, ", compute capability ", p.capability / 10, ".", p.capability % 10,
-                    ", ", p.multiprocessors, " multiprocessors, ", device.free_bytes >> 20, " of ",
-                    p.memory_bytes >> 20, " MiB free")
+                    ", ", p.multiprocessors, " multiprocessors, ", mebibytes(device.free_bytes),
+                    " of ", mebibytes(p.memory_bytes), " free")
               : device.problem);
       if (device.problem.empty()) rows.emplace_back("", rates_text(device.ordinal));
     }

@@ -15,10 +15,6 @@
 namespace grimace::cuda {
 namespace {
 
-int64_t mebibytes(int64_t bytes) {
-  return (bytes + (1 << 20) - 1) >> 20;
-}
-
 // Bytes that do not grow with the batch: params, states, constants.
 int64_t fixed_bytes(const Graph& graph) {
   int64_t bytes = 0;
@@ -96,9 +92,7 @@ class CudaExecutable : public Executable {
   }
 
   ConstView view(const std::string& name) const override {
-    const Value output = graph_->find_output(name);
-    const Value value = output ? output : graph_->find_input(name);
-    check(static_cast<bool>(value), "the graph has no output or input '", name, "'");
+    const Value value = readable(name);
     Tensor& copy = host_[name];
     if (copy.empty()) copy = Tensor(value.type());
     mirror_.wait();
@@ -133,10 +127,10 @@ class CudaExecutable : public Executable {
     const int64_t batch = batch_of(*graph_);
     const int64_t fixed = fixed_bytes(*graph_);
     const int64_t fits = free <= fixed ? 0 : (free - fixed) * batch / (needed - fixed);
-    throw Error(cat("the plan needs ", mebibytes(needed), " MiB of device memory and ",
-                    context_.properties.name, " has ", mebibytes(free),
-                    " MiB free; a batch of about ", fits, " instead of ", batch,
-                    " would fit, or give --memory-budget ", mebibytes(free) * 9 / 10));
+    throw Error(cat("the plan needs ", mebibytes(needed), " of device memory and ",
+                    context_.properties.name, " has ", mebibytes(free), " free; a batch of about ",
+                    fits, " instead of ", batch, " would fit, or give --memory-budget ",
+                    (free >> 20) * 9 / 10));
   }
 
   void place_scratch() {
@@ -231,10 +225,10 @@ class CudaExecutable : public Executable {
     info_.transient_bytes = plan_.transient_bytes;
     info_.lower_bound_bytes = plan_.lower_bound_bytes;
     info_.private_bytes = context_.workspace->bytes() + queue_.device_bytes();
-    std::map<std::string_view, int> slow;
+    std::vector<const Node*> slow;
     for (const Step& step : lowering_.steps)
-      if (!step.kernel.fast) ++slow[step.node->op_name()];
-    for (const auto& [op, n] : slow) info_.slow_nodes.push_back(cat(op, " x", n));
+      if (!step.kernel.fast) slow.push_back(step.node);
+    info_.slow_nodes = count_ops(slow);
   }
 
   std::unique_ptr<Graph> graph_;

@@ -2,12 +2,13 @@
 // tests on any machine, as plain C++ for the emulated GPU of emulator/. A kernel uses of CUDA what
 // is listed here and in mma.h, and nothing else:
 //   __global__ __device__ __forceinline__ __launch_bounds__ __shared__, dim3, threadIdx, blockIdx,
-//   blockDim, gridDim, __syncthreads, __syncwarp, __shfl_sync, __shfl_xor_sync, __shfl_down_sync,
-//   __ballot_sync, atomicAdd and atomicCAS on int, float2, float4, int2, int4, uint2, uint4 with
-//   their make_ functions, __ldg, and the float functions of <cmath>.
+//   blockDim, gridDim, __syncthreads, __syncwarp, __shfl_sync, __shfl_xor_sync, __ballot_sync,
+//   __popc, __ffs, atomicAdd and atomicCAS on int, float2, float4 and uint4 with their make_
+//   functions, and the float functions of <cmath>.
 // No sum may depend on the order in which blocks run: no atomics on floats.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #ifdef GRIMACE_CUDA_EMULATED
@@ -101,27 +102,33 @@ __device__ __forceinline__ T* dynamic_shared() {
 }
 
 // ---- Sums in a fixed order -----------------------------------------------------------------
-// Over the lanes of a warp; every lane gets it.
-__device__ __forceinline__ float warp_sum(float v) {
-  for (int lane = kWarp / 2; lane > 0; lane /= 2) v += __shfl_xor_sync(kWholeWarp, v, lane);
+// Over groups of `lanes` neighbours in a warp, a power of two; every lane gets its group's.
+__device__ __forceinline__ float warp_sum(float v, int lanes = kWarp) {
+  for (int step = lanes / 2; step > 0; step /= 2) v += __shfl_xor_sync(kWholeWarp, v, step);
   return v;
 }
-__device__ __forceinline__ float warp_max(float v) {
-  for (int lane = kWarp / 2; lane > 0; lane /= 2)
-    v = fmaxf(v, __shfl_xor_sync(kWholeWarp, v, lane));
+__device__ __forceinline__ float warp_max(float v, int lanes = kWarp) {
+  for (int step = lanes / 2; step > 0; step /= 2)
+    v = fmaxf(v, __shfl_xor_sync(kWholeWarp, v, step));
   return v;
+}
+// What each warp of a block brings, by lane; `none` in the lanes beyond the last warp.
+__device__ __forceinline__ float of_warps(float of_this, float none, float* scratch) {
+  const int warp = static_cast<int>(threadIdx.x) / kWarp;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  __syncthreads();  // whoever used scratch before is done with it
+  if (lane == 0) scratch[warp] = of_this;
+  __syncthreads();
+  const int warps = (static_cast<int>(blockDim.x) + kWarp - 1) / kWarp;
+  return lane < warps ? scratch[lane] : none;
 }
 // Over a block of whole warps, at most 32 of them; every thread gets it. `scratch` is shared
 // memory of 32 floats.
 __device__ __forceinline__ float block_sum(float v, float* scratch) {
-  const int warp = static_cast<int>(threadIdx.x) / kWarp;
-  const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  v = warp_sum(v);
-  __syncthreads();  // whoever used scratch before is done with it
-  if (lane == 0) scratch[warp] = v;
-  __syncthreads();
-  const int warps = (static_cast<int>(blockDim.x) + kWarp - 1) / kWarp;
-  return warp_sum(lane < warps ? scratch[lane] : 0.0f);
+  return warp_sum(of_warps(warp_sum(v), 0.0f, scratch));
+}
+__device__ __forceinline__ float block_max(float v, float* scratch) {
+  return warp_max(of_warps(warp_max(v), -INFINITY, scratch));
 }
 
 #endif  // device code

@@ -9,10 +9,6 @@
 namespace grimace::cuda {
 namespace {
 
-std::string mebibytes(int64_t bytes) {
-  return cat((bytes + (1 << 20) - 1) >> 20, " MiB");
-}
-
 // adamw nodes that follow each other become one kernel: they are many, and most are small. In
 // between nothing runs, so none of their operands has made room for something else.
 class AdamwGroup {
@@ -46,7 +42,7 @@ Lowering lower_kernels(const Graph& graph, const MemoryPlan& plan, std::byte* ba
   Lowering result;
   AdamwGroup group;
   for (const Node& node : graph.nodes()) {
-    if (node.op().aliasing == Aliasing::reshape) continue;
+    if (is_view(node)) continue;
     Operands operands = operands_in(plan, node, base);
     if (!group.takes(node, operands)) group.flush(result.steps, context);
     if (group.takes(node, operands)) {

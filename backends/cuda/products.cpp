@@ -18,10 +18,6 @@ struct Product {
   ProductTail tail;
 };
 
-bool is_operand(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
-}
-
 Product matmul_of(const Node& node) {
   Product p;
   MatmulSpec& s = p.spec;
@@ -97,12 +93,12 @@ std::string text_of(const Node& node) {
 bool serves_product(const Node& node) {
   const DType operand = node.in(0).dtype;
   const DType result = node.out().dtype;
-  return is_operand(operand) && (result == DType::f32 || result == operand);
+  return is_gpu_float(operand) && (result == DType::f32 || result == operand);
 }
 
 GpuKernel make_product(const Node& node, const Operands& operands, const Context& context) {
   Product p = product_of(node, operands, context);
-  if (node.out().numel() == 0) return {.name = "nothing", .run = [](cudaStream_t) {}};
+  if (node.out().numel() == 0) return nothing();
   if (p.spec.k == 0) return tail_alone(p.tail);
   move_to_product(p);
   const std::shared_ptr<Matmul> matmul = make_matmul(p.spec, p.operands, context, text_of(node));

@@ -1,8 +1,6 @@
 #include "backends/reference/reference_backend.h"
 
-#include "ir/interpret.h"
 #include "ir/op_def.h"
-#include "runtime/plan.h"
 
 namespace grimace {
 namespace {
@@ -10,7 +8,7 @@ namespace {
 class ReferenceKernels : public KernelFactory {
  public:
   Kernel make(const Node& node, const Operands& operands) override {
-    return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+    return reference_kernel(node, operands);
   }
 };
 
@@ -33,10 +31,10 @@ class ReferenceBackend : public Backend {
 
   std::unique_ptr<Executable> compile(const Graph& graph, const CompileOptions& options) override {
     auto lowered = lower(graph, options.precision);
-    fit_memory(*lowered, options.memory_budget);
     ExecutableInfo info;
     info.backend = cat("reference ", name_of(options.precision), ", 1 thread");
-    return make_host_executable(std::move(lowered), std::make_unique<ReferenceKernels>(), info);
+    return make_host_executable(std::move(lowered), std::make_unique<ReferenceKernels>(), info,
+                                options.memory_budget);
   }
 };
 

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "ir/interpret.h"
 #include "ir/op_def.h"
 
 namespace grimace {
@@ -72,8 +71,9 @@ class TinyKernels : public KernelFactory {
  public:
   Kernel make(const Node& node, const Operands& operands) override {
     if (const KernelRow* row = row_of(node)) return row->make(node, operands);
-    return [&node, in = operands.in, out = operands.out] { run_reference(node, in, out); };
+    return reference_kernel(node, operands);
   }
+  bool is_fast(const Node& node) const override { return row_of(node) != nullptr; }
 };
 
 class TinyBackend : public Backend {
@@ -95,7 +95,8 @@ class TinyBackend : public Backend {
     auto lowered = lower(graph, options.precision);
     ExecutableInfo info;
     info.backend = "tiny f32, 1 thread";
-    return make_host_executable(std::move(lowered), std::make_unique<TinyKernels>(), info);
+    return make_host_executable(std::move(lowered), std::make_unique<TinyKernels>(), info,
+                                options.memory_budget);
   }
 };
 

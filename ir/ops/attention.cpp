@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "ir/capped.h"
 #include "ir/ops/elementwise.h"
 
 namespace grimace {
@@ -20,12 +21,13 @@ std::vector<TensorType> infer(const Node& n) {
 
 int64_t macs(const Node& n) {
   const AttentionShape s = attention_shape(n, n.num_inputs());
-  return 2 * s.batch * s.queries * s.keys * s.dim();
+  return capped_product({2, s.batch, s.queries, s.keys, s.dim()});
 }
 
 int64_t flops(const Node& n) {
   const AttentionShape s = attention_shape(n, n.num_inputs());
-  return 2 * macs(n) + 6 * s.batch * s.heads * s.queries * s.keys;
+  return capped_sum(capped_product({2, macs(n)}),
+                    capped_product({6, s.batch, s.heads, s.queries, s.keys}));
 }
 
 std::vector<Value> grad(Builder& b, const Node& n, std::span<const Value> dy) {

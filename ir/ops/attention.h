@@ -18,7 +18,7 @@ struct AttentionShape {
   int64_t batch = 0, queries = 0, keys = 0, heads = 0, width = 0;
   std::array<Part, 3> parts;  // q, k, v
   int64_t dim() const { return heads * width; }
-  bool empty() const { return batch * queries * keys * width == 0; }
+  bool empty() const { return batch == 0 || queries == 0 || keys == 0 || width == 0; }
 };
 
 // `operands`: how many of the node's inputs are q, k and v; the rest is the gradient's.

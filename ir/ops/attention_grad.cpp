@@ -3,6 +3,7 @@
 // dq = scale ds k, dk = scale ds^T q.
 #include <cmath>
 
+#include "ir/capped.h"
 #include "ir/ops/attention.h"
 #include "ir/ops/elementwise.h"
 
@@ -28,12 +29,13 @@ std::vector<TensorType> infer(const Node& n) {
 // Five products where the forward has two.
 int64_t macs(const Node& n) {
   const AttentionShape s = attention_shape(n, operands(n));
-  return 5 * s.batch * s.queries * s.keys * s.dim();
+  return capped_product({5, s.batch, s.queries, s.keys, s.dim()});
 }
 
 int64_t flops(const Node& n) {
   const AttentionShape s = attention_shape(n, operands(n));
-  return 2 * macs(n) + 10 * s.batch * s.heads * s.queries * s.keys;
+  return capped_sum(capped_product({2, macs(n)}),
+                    capped_product({10, s.batch, s.heads, s.queries, s.keys}));
 }
 
 std::vector<Value> decompose(Builder& b, const Node& n) {

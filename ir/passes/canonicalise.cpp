@@ -111,7 +111,7 @@ Value absorb_transpose(Builder& b, const Node& n) {
     if (order[last - 1] != static_cast<int64_t>(last)) continue;
     std::swap(order[last - 1], order[last]);
     const bool vanishes = std::is_sorted(order.begin(), order.end());
-    if (!vanishes && !single_use(operands[i])) continue;
+    if (!vanishes && !operands[i].single_use()) continue;
     operands[i] = vanishes ? transpose->input(0) : b.transpose(transpose->input(0), order);
     flags[i] = !flags[i];
     return b.matmul(operands[0], operands[1], flags[0], flags[1]);
@@ -151,9 +151,11 @@ Value pad_of_zeros(Builder& b, const Node& n) {
 }
 
 //   slice(concat(..., x, ...)) that lies in x  ->  slice(x)
+// Where every part of very many is cut out again, each would be looked for among all.
 Value slice_of_concat(Builder& b, const Node& n) {
+  constexpr int kMostParts = 1000;
   const Node* concat = n.is(op_slice) ? along_same_axis(n, op_concat) : nullptr;
-  if (concat == nullptr) return {};
+  if (concat == nullptr || concat->num_inputs() > kMostParts) return {};
   const int64_t axis = n.integer("axis");
   int64_t first = 0;
   for (const Value& part : concat->inputs()) {

@@ -4,7 +4,7 @@
 #include <bit>
 #include <unordered_map>
 
-#include "ir/passes/guards.h"
+#include "ir/op_def.h"
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
 
@@ -25,7 +25,7 @@ std::string key_of(const Node& node) {
 // Outputs and updates keep their own values: two of one value could not share a buffer in place.
 bool may_merge(const Node& earlier, const Node& later) {
   for (int i = 0; i < later.num_results(); ++i)
-    if (!not_output(earlier.result(i)) && !not_output(later.result(i))) return false;
+    if (earlier.result(i).is_output() && later.result(i).is_output()) return false;
   return true;
 }
 

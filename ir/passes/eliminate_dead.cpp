@@ -17,12 +17,7 @@ int eliminate_dead(Graph& graph) {
       it = current;
     }
   }
-  for (const Value& constant : graph.inputs(Role::constant)) {
-    if (!constant.unused()) continue;
-    graph.erase_input(constant);
-    ++fired;
-  }
-  return fired;
+  return fired + graph.erase_unused_constants();
 }
 
 }  // namespace grimace

@@ -1,7 +1,6 @@
 // Replaces fused ops by their decompositions, where the caller does not keep them: how a backend
 // without a kernel for a fused op still runs the graph.
 #include "ir/op_def.h"
-#include "ir/passes/guards.h"
 #include "ir/passes/passes.h"
 #include "ir/passes/rewrite.h"
 

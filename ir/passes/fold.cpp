@@ -69,18 +69,34 @@ std::optional<double> splat_of(const Buffer& buffer) {
   }
 }
 
+// A name that no input has, the first such where they are numbered without gaps. Found in few
+// looks: a graph may have very many.
+std::string free_name(const Graph& graph) {
+  const auto name = [](int64_t n) { return cat("folded_", n); };
+  const auto taken = [&](int64_t n) { return static_cast<bool>(graph.find_input(name(n))); };
+  int64_t last = -1;  // taken, or before the first
+  int64_t free = 0;
+  while (taken(free)) {
+    last = free;
+    free = 2 * free + 1;
+  }
+  while (free - last > 1) {
+    const int64_t middle = last + (free - last) / 2;
+    (taken(middle) ? last : free) = middle;
+  }
+  return name(free);
+}
+
 Value literal(Builder& b, const Buffer& buffer) {
   const std::optional<double> splat = splat_of(buffer);
   if (splat) return b.full(*splat, buffer.type.shape, buffer.type.dtype);
-  int n = 0;
-  while (b.graph().find_input(cat("folded_", n))) ++n;
-  return b.graph().add_constant(cat("folded_", n), buffer.type, buffer.data);
+  return b.graph().add_constant(free_name(b.graph()), buffer.type, buffer.data);
 }
 
 bool of_literals(const Node& node) {
   for (const Value& v : node.inputs())
     if (!is_full(v) && !v.is(Role::constant)) return false;
-  return node.num_inputs() > 0 && node.num_results() == 1 && not_output(node.result());
+  return node.num_inputs() > 0 && node.num_results() == 1 && !node.result().is_output();
 }
 
 //   f(literal, ...)  ->  literal, of at most kMaxFolded elements
@@ -101,7 +117,7 @@ Value fold_splat(Builder& b, const Node& node) {
     if (!is_full(v)) return {};
     inputs.push_back(Builder(scalars).full(v.producer()->real("value"), {}, v.dtype()));
   }
-  const Node& scalar = scalars.add_node(node.op(), std::move(inputs), named_attrs(node));
+  const Node& scalar = scalars.add_node(node.op(), std::move(inputs), node.named_attrs());
   const std::optional<Buffer> result = evaluate(scalar);
   const std::optional<double> value = result ? splat_of(*result) : std::nullopt;
   if (!value) return {};

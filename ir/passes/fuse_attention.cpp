@@ -56,15 +56,15 @@ const Node* scores_of(const Node& product, double& scale) {
       product.in(1).shape.rank() != 4)
     return nullptr;
   const Node* softmax = made_by(product.input(0), op_softmax);
-  if (softmax == nullptr || !single_use(softmax->result())) return nullptr;
+  if (softmax == nullptr || !softmax->result().single_use()) return nullptr;
   Value scores = softmax->input(0);
   while (const Node* mul = made_by(scores, op_mul)) {
-    if (!is_full(mul->input(1)) || !single_use(scores)) return nullptr;
+    if (!is_full(mul->input(1)) || !scores.single_use()) return nullptr;
     scale *= mul->input(1).producer()->real("value");
     scores = mul->input(0);
   }
   const Node* matmul = made_by(scores, op_matmul);
-  const bool batched = matmul != nullptr && single_use(scores) && matmul->in(1).shape.rank() == 4;
+  const bool batched = matmul != nullptr && scores.single_use() && matmul->in(1).shape.rank() == 4;
   return batched ? matmul : nullptr;
 }
 

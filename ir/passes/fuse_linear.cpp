@@ -11,7 +11,7 @@ namespace {
 
 // x W^T with nothing added yet, used only here: a plain linear, or the matmul it stands for.
 const Node* plain_product(Value v) {
-  if (!single_use(v)) return nullptr;
+  if (!v.single_use()) return nullptr;
   if (const Node* linear = made_by(v, op_linear))
     return !linear->flag("bias") && linear->text("epilogue") == "none" ? linear : nullptr;
   const Node* matmul = made_by(v, op_matmul);
@@ -23,7 +23,7 @@ const Node* plain_product(Value v) {
 // A linear without an epilogue, used only here.
 const Node* open_linear(Value v) {
   const Node* linear = made_by(v, op_linear);
-  const bool fits = linear != nullptr && single_use(v) && linear->text("epilogue") == "none";
+  const bool fits = linear != nullptr && v.single_use() && linear->text("epilogue") == "none";
   return fits ? linear : nullptr;
 }
 

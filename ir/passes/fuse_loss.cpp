@@ -12,10 +12,10 @@ namespace {
 Value fuse_reconstruction_loss(Builder& b, const Node& loss) {
   if (!loss.is(op_mean_squared_error)) return {};
   const Node* target = made_by(loss.input(1), op_reconstruction_target);
-  if (target == nullptr || !single_use(target->result())) return {};
+  if (target == nullptr || !target->result().single_use()) return {};
   std::vector<Value> inputs = target->inputs();
   inputs.insert(inputs.begin(), loss.input(0));
-  return b.emit_all(op_reconstruction_loss, std::move(inputs), named_attrs(*target))[1];
+  return b.emit_all(op_reconstruction_loss, std::move(inputs), target->named_attrs())[1];
 }
 
 constexpr Rule kRules[] = {fuse_reconstruction_loss};

@@ -16,7 +16,7 @@ bool exists_before(const Graph& graph, Value v, const Node& node) {
 //   layer_norm_grad(dy, x, ...) ; add residual  ->  layer_norm_grad(dy, x, ..., residual)
 bool fuse_residual(Graph& graph, Node& norm) {
   const Value dx = norm.result();
-  if (!norm.is(op_layer_norm_grad) || norm.num_inputs() == 6 || !single_use(dx)) return false;
+  if (!norm.is(op_layer_norm_grad) || norm.num_inputs() == 6 || !dx.single_use()) return false;
   Node& add = *dx.users().front();
   if (!add.is(op_add) || !same_type(add.input(0), add.input(1))) return false;
   const Value residual = add.input(add.input(0) == dx ? 1 : 0);

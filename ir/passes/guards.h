@@ -14,16 +14,6 @@ inline bool unused(const Node& node) {
   return true;
 }
 
-// One node reads the value, once, and the graph does not name it: it may vanish into that node.
-inline bool single_use(Value v) {
-  return v.single_use();
-}
-
-// Neither a named output nor the new value of an update.
-inline bool not_output(Value v) {
-  return !v.is_output();
-}
-
 // Only result 0 of the node is read: its other results may change with it.
 inline bool only_first_result_used(const Node& node) {
   for (int i = 1; i < node.num_results(); ++i)
@@ -33,12 +23,6 @@ inline bool only_first_result_used(const Node& node) {
 
 inline bool same_type(Value a, Value b) {
   return a.type() == b.type();
-}
-inline bool same_dtype(Value a, Value b) {
-  return a.dtype() == b.dtype();
-}
-inline bool same_shape(Value a, Value b) {
-  return a.shape() == b.shape();
 }
 
 // The node that makes the value, when it is of that op.

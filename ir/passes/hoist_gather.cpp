@@ -16,17 +16,10 @@ int64_t rows_of(const TensorType& type) {
 // The node whose rows are picked, when the gather may pass it: only then is no row computed twice
 // and none more than before. Null otherwise.
 const Node* passable(const Node& gather) {
-  if (!gather.is(op_gather_rows) || !single_use(gather.input(0))) return nullptr;
+  if (!gather.is(op_gather_rows) || !gather.input(0).single_use()) return nullptr;
   const Node* f = gather.input(0).producer();
   if (f == nullptr || gather.input(0) != f->result() || !only_first_result_used(*f)) return nullptr;
   return rows_of(gather.out()) < rows_of(gather.in(0)) ? f : nullptr;
-}
-
-// `f` on the picked rows: it stays in its scope, and keeps its name where the gather has none.
-Value on_picked_rows(Builder& b, const Node& f, std::vector<Value> inputs, const Node& gather) {
-  const std::string& name = gather.result().name();
-  b.graph().scope = f.scope();
-  return b.emit(f.op(), std::move(inputs), named_attrs(f), name.empty() ? f.result().name() : "");
 }
 
 //   gather_rows(f(x, shared...), index)  ->  f(gather_rows(x, index), shared...)
@@ -35,7 +28,7 @@ Value hoist_over_row_wise(Builder& b, const Node& gather) {
   if (f == nullptr || f->op().row_wise == nullptr || !f->op().row_wise(*f)) return {};
   std::vector<Value> inputs = f->inputs();
   inputs[0] = b.gather_rows(inputs[0], gather.input(1));
-  return on_picked_rows(b, *f, std::move(inputs), gather);
+  return on_fewer_rows(b, *f, std::move(inputs), gather);
 }
 
 // How an operand of an elementwise node of shape `out` ([B,R,C] or [R,C]) follows the gather:
@@ -59,7 +52,7 @@ Value hoist_over_elementwise(Builder& b, const Node& gather) {
     if (!to) to = gathered(b, operand, f->out().shape, gather.input(1));
     inputs.push_back(to);
   }
-  return on_picked_rows(b, *f, std::move(inputs), gather);
+  return on_fewer_rows(b, *f, std::move(inputs), gather);
 }
 
 constexpr Rule kRules[] = {hoist_over_row_wise, hoist_over_elementwise};

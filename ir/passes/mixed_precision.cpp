@@ -63,7 +63,7 @@ bool lower_attention(Graph& graph, Node& node, Casts& casts) {
   Builder b(graph);
   std::vector<Value> inputs;
   for (const Value& input : node.inputs()) inputs.push_back(casts.cast(input));
-  const auto results = b.emit_all(node.op(), std::move(inputs), named_attrs(node));
+  const auto results = b.emit_all(node.op(), std::move(inputs), node.named_attrs());
   for (int i = 0; i < node.num_results(); ++i) {
     const Value narrow = results[static_cast<size_t>(i)];
     take_name(graph, node.result(i), narrow);
@@ -89,7 +89,7 @@ bool only_narrow_readers(Value v, DType to, bool or_gelu) {
   const auto fits = [&](const Node* user) {
     return reads_narrow(*user, v, to) || (or_gelu && (user->is(op_gelu) || user->is(op_gelu_grad)));
   };
-  return not_output(v) && !v.users().empty() && std::ranges::all_of(v.users(), fits);
+  return !v.is_output() && !v.users().empty() && std::ranges::all_of(v.users(), fits);
 }
 
 // The readers of `from` read `to`, and what was cast to it before is it.
@@ -126,7 +126,7 @@ void narrow_result(Graph& graph, Node& node, DType to) {
   const InsertBefore here(graph, node);
   Builder b(graph);
   std::vector<Value> inputs = node.inputs();
-  std::vector<NamedAttr> attrs = named_attrs(node);
+  std::vector<NamedAttr> attrs = node.named_attrs();
   if (rounds)
     for (NamedAttr& attr : attrs) attr.value = attr.name == "result" ? AttrValue(to) : attr.value;
   else

@@ -3,22 +3,16 @@
 #include <algorithm>
 
 #include "ir/op_def.h"
-#include "ir/passes/guards.h"
 #include "ir/passes/passes.h"
-#include "ir/passes/rewrite.h"
 
 namespace grimace {
 namespace {
 
-bool is_updated(const Graph& graph, Value param) {
-  return std::ranges::any_of(graph.updates(), [&](const Update& u) { return u.target == param; });
-}
-
 //   param @w : f32 ; cast @w {to=bf16}  ->  param @w : bf16
 bool narrow(Graph& graph, Value param, DType to) {
   const auto casts = [&](const Node* user) { return user->is(op_cast) && user->out().dtype == to; };
-  if (param.dtype() != DType::f32 || param.users().empty() || !not_output(param) ||
-      !std::ranges::all_of(param.users(), casts) || is_updated(graph, param))
+  if (param.dtype() != DType::f32 || param.users().empty() || param.is_output() ||
+      !std::ranges::all_of(param.users(), casts) || param.is_updated())
     return false;
   graph.set_type(param, {to, param.shape()});
   const std::vector<Node*> users = param.users();

@@ -20,7 +20,7 @@ int eliminate_dead(Graph& graph);    // DCE: nodes no output or update needs
 // Rewriting.
 int hoist_gather(Graph& graph);    // gather_rows moves up through row-wise ops (before autodiff)
 int fuse_attention(Graph& graph);  // matmul, softmax, matmul -> attention (before autodiff)
-int sink_select(Graph& graph);     // slice moves up through row-wise ops (before autodiff)
+int hoist_slice(Graph& graph);     // slice moves up through row-wise ops (before autodiff)
 int fuse_loss(Graph& graph);       // mean squared error of a target made for it (before autodiff)
 int fuse_linear(Graph& graph);     // matmul + bias -> linear; gelu or a residual into its epilogue
 int fuse_norm(Graph& graph);       // the residual's gradient into layer_norm_grad
@@ -60,7 +60,6 @@ struct PassReport {
 // The two flat lists: on the forward graph, before autodiff; and on the whole graph, after it.
 std::span<const Pass> forward_passes();
 std::span<const Pass> training_passes();
-const Pass* find_pass(std::string_view name);
 
 // Runs the list once, in order; verifies after every pass in debug builds. `after` sees the graph
 // after every pass that fired.

@@ -1,5 +1,4 @@
 // The flat lists of passes, and the driver that runs, times and checks them.
-#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -14,18 +13,15 @@ constexpr Pass kFold{"fold", fold};
 constexpr Pass kEliminateCommon{"eliminate_common", eliminate_common};
 constexpr Pass kHoistGather{"hoist_gather", hoist_gather};
 constexpr Pass kFuseAttention{"fuse_attention", fuse_attention};
-constexpr Pass kSinkSelect{"sink_select", sink_select};
+constexpr Pass kHoistSlice{"hoist_slice", hoist_slice};
 constexpr Pass kFuseLoss{"fuse_loss", fuse_loss};
 constexpr Pass kFuseLinear{"fuse_linear", fuse_linear};
 constexpr Pass kFuseNorm{"fuse_norm", fuse_norm};
 constexpr Pass kEliminateDead{"eliminate_dead", eliminate_dead};
 
-constexpr std::array kAll{kCanonicalise,  kFold,         kEliminateCommon, kHoistGather,
-                          kFuseAttention, kFuseLoss,     kSinkSelect,      kFuseLinear,
-                          kFuseNorm,      kEliminateDead};
 constexpr std::array kForward{kCanonicalise, kFold,          kEliminateCommon,
                               kHoistGather,  kFuseAttention, kFuseLoss,
-                              kCanonicalise, kSinkSelect,    kEliminateDead};
+                              kCanonicalise, kHoistSlice,    kEliminateDead};
 constexpr std::array kTraining{kCanonicalise, kFold,     kEliminateCommon,
                                kFuseLinear,   kFuseNorm, kEliminateDead};
 
@@ -36,12 +32,6 @@ std::span<const Pass> forward_passes() {
 }
 std::span<const Pass> training_passes() {
   return kTraining;
-}
-
-const Pass* find_pass(std::string_view name) {
-  const auto found =
-      std::find_if(kAll.begin(), kAll.end(), [&](const Pass& pass) { return pass.name == name; });
-  return found == kAll.end() ? nullptr : &*found;
 }
 
 std::vector<PassReport> run_passes(Graph& graph, std::span<const Pass> passes,

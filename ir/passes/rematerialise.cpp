@@ -30,15 +30,6 @@ constexpr int kHalvings = 6;
 constexpr std::string_view kAgain = "again/";  // scope of what was computed again, however often
 constexpr double kAnyCost = std::numeric_limits<double>::infinity();
 
-bool is_view(const Node& node) {
-  return node.op().aliasing == Aliasing::reshape;
-}
-
-Value root_of(Value v) {
-  while (v.producer() != nullptr && is_view(*v.producer())) v = v.producer()->input(0);
-  return v;
-}
-
 double cost_of(const Node& node) {
   if (is_view(node)) return 0.0;
   return static_cast<double>(bytes_of(node)) + static_cast<double>(flops_of(node)) / kFlopsPerByte;
@@ -87,24 +78,27 @@ class Rematerialiser {
   }
 
   // Reads of the value's memory, under whatever shape.
-  void collect(Value v, double at, Uses& uses) const {
-    uses.output = uses.output || v.is_output();
-    for (Node* user : v.users()) {
-      if (is_view(*user)) {
-        collect(user->result(), at, uses);
-        continue;
-      }
-      const double position = position_.at(user);
-      uses.now = uses.now || position == at;
-      if (position > at && (uses.first_late == nullptr || position < position_.at(uses.first_late)))
-        uses.first_late = user;
+  Uses uses_of(Value value, double at) const {
+    Uses uses;
+    std::vector<Value> shapes{value};
+    while (!shapes.empty()) {
+      const Value v = shapes.back();
+      shapes.pop_back();
+      uses.output = uses.output || v.is_output();
+      for (Node* user : v.users())
+        if (is_view(*user))
+          shapes.push_back(user->result());
+        else
+          note(*user, at, uses);
     }
+    return uses;
   }
 
-  Uses uses_of(Value v, double at) const {
-    Uses uses;
-    collect(v, at, uses);
-    return uses;
+  void note(Node& user, double at, Uses& uses) const {
+    const double position = position_.at(&user);
+    uses.now = uses.now || position == at;
+    if (position > at && (uses.first_late == nullptr || position < position_.at(uses.first_late)))
+      uses.first_late = &user;
   }
 
   // Made before the moment, next read after it, and not for good.
@@ -157,7 +151,7 @@ class Rematerialiser {
   // The node with other inputs, at the cursor: before `where`.
   std::vector<Value> emit(const Node& node, std::vector<Value> inputs, const Node& where) {
     std::vector<Value> results =
-        Builder(graph_).emit_all(node.op(), std::move(inputs), named_attrs(node));
+        Builder(graph_).emit_all(node.op(), std::move(inputs), node.named_attrs());
     position_[results[0].producer()] = position_.at(&where) - 0.5;
     return results;
   }
@@ -168,21 +162,31 @@ class Rematerialiser {
     Node& where = *uses_of(v, at).first_late;
     const InsertBefore here(graph_, where);
     Made made;
-    redirect(v, again(*v.producer(), where, made)[result_index(v)], where);
+    std::vector<Move> moves{{v, again(*v.producer(), where, made)[result_index(v)]}};
+    while (!moves.empty()) {
+      const Move move = moves.back();
+      moves.pop_back();
+      redirect(move, where, moves);
+    }
     number();
   }
 
-  // Uses of `from` at `where` and later read `to`; views of it made before are made again.
-  void redirect(Value from, Value to, const Node& where) {
-    const std::vector<Node*> users = from.users();
+  struct Move {
+    Value from, to;
+  };
+
+  // Uses of `from` at `where` and later read `to`. Views of it made before are made again, their
+  // uses are moves to come.
+  void redirect(const Move& move, const Node& where, std::vector<Move>& moves) {
+    const std::vector<Node*> users = move.from.users();
     for (Node* user : users) {
       const bool early = position_.at(user) < position_.at(&where);
       if (early && is_view(*user) &&
           uses_of(user->result(), position_.at(&where) - 1).first_late != nullptr) {
-        redirect(user->result(), emit(*user, {to}, where)[0], where);
+        moves.push_back({user->result(), emit(*user, {move.to}, where)[0]});
       } else if (!early) {
         for (int i = 0; i < user->num_inputs(); ++i)
-          if (user->input(i) == from) graph_.set_input(*user, i, to);
+          if (user->input(i) == move.from) graph_.set_input(*user, i, move.to);
       }
     }
   }
@@ -224,10 +228,9 @@ Fit fit(Graph& graph, int64_t budget, double most, const PlanPeak& plan) {
 int rematerialise(Graph& graph, int64_t budget, const PlanPeak& plan) {
   const int64_t planned = plan(graph).bytes;
   const Fit result = fit(graph, budget, kAnyCost, plan);
-  const auto mebibytes = [](int64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; };
   check(result.fits, "the memory budget of ", budget >> 20, " MiB cannot be met: the plan takes ",
-        mebibytes(planned), " MiB, and ", mebibytes(result.least),
-        " MiB when values are computed again; give at least that, or use a smaller batch");
+        mebibytes(planned), ", and ", mebibytes(result.least),
+        " when values are computed again; give at least that, or use a smaller batch");
   return result.fired;
 }
 

@@ -13,11 +13,10 @@ void take_place(Graph& graph, Value from, Value to) {
   graph.replace_uses(from, to);
 }
 
-std::vector<NamedAttr> named_attrs(const Node& node) {
-  std::vector<NamedAttr> result;
-  for (size_t i = 0; i < node.attrs().size(); ++i)
-    result.emplace_back(node.op().attrs[i].name, node.attrs()[i]);
-  return result;
+Value on_fewer_rows(Builder& b, const Node& f, std::vector<Value> inputs, const Node& cut) {
+  const std::string& name = cut.result().name();
+  b.graph().scope = f.scope();
+  return b.emit(f.op(), std::move(inputs), f.named_attrs(), name.empty() ? f.result().name() : "");
 }
 
 void erase_unused(Graph& graph, Node& node) {
@@ -42,7 +41,7 @@ namespace {
 // An output or update keeps a value of its own: a graph input may be overwritten in place, and two
 // outputs of one value could not be.
 bool may_stand_for(Value replacement, Value named) {
-  return not_output(named) || (!replacement.is_graph_input() && not_output(replacement));
+  return !named.is_output() || (!replacement.is_graph_input() && !replacement.is_output());
 }
 
 Value first_match(Graph& graph, Node& node, std::span<const Rule> rules) {

@@ -21,8 +21,9 @@ int rewrite(Graph& graph, std::span<const Rule> rules);
 // Every use of `from` now reads `to`, which takes its name unless it has one.
 void take_place(Graph& graph, Value from, Value to);
 
-// The attributes of a node, to give to another of its op.
-std::vector<NamedAttr> named_attrs(const Node& node);
+// What stands for `cut`, which read some rows of f's result: `f` itself on inputs of fewer rows. It
+// stays in its scope, and keeps its name where `cut` has none.
+Value on_fewer_rows(Builder& b, const Node& f, std::vector<Value> inputs, const Node& cut);
 
 // Erases the node when it is unused, and then whatever only it kept alive.
 void erase_unused(Graph& graph, Node& node);

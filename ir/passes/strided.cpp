@@ -7,6 +7,8 @@
 namespace grimace {
 namespace {
 
+constexpr size_t kMostSteps = 64;  // models have a handful; every reader walks them again
+
 StridedView dense(Value v) {
   StridedView view{v, 0, v.shape().to_vector(), {}, 1.0};
   view.strides.resize(view.dims.size());
@@ -88,13 +90,18 @@ bool step(const Node& n, StridedView& view, bool through_scale) {
 }  // namespace
 
 StridedView strided_view(Value v, bool through_scale) {
-  const Node* n = v.producer();
-  const bool may_be_step = n != nullptr && v.type().numel() > 0 &&
-                           (n->is(op_reshape) || n->is(op_slice) || n->is(op_transpose) ||
-                            (through_scale && n->is(op_mul)));
-  if (!may_be_step) return dense(v);
-  StridedView view = strided_view(n->input(0), through_scale);
-  return step(*n, view, through_scale) ? view : dense(v);
+  const auto may_be_step = [&](const Node* n) {
+    return n != nullptr && n->out().numel() > 0 &&
+           (n->is(op_reshape) || n->is(op_slice) || n->is(op_transpose) ||
+            (through_scale && n->is(op_mul)));
+  };
+  std::vector<const Node*> steps;  // the last one first
+  for (; may_be_step(v.producer()) && steps.size() < kMostSteps; v = v.producer()->input(0))
+    steps.push_back(v.producer());
+  StridedView view = dense(v);
+  for (auto n = steps.rbegin(); n != steps.rend(); ++n)
+    if (!step(**n, view, through_scale)) view = dense((*n)->result());
+  return view;
 }
 
 }  // namespace grimace

@@ -16,8 +16,8 @@ struct StridedView {
   double scale = 1.0;  // literals that multiplied the whole of it on the way
 };
 
-// Goes back as far as every step is such a view; the value itself is its own view. Products with a
-// literal are passed only where `through_scale`.
+// Goes back as far as every step is such a view, 64 steps at most; the value itself is its own
+// view. Products with a literal are passed only where `through_scale`.
 StridedView strided_view(Value v, bool through_scale);
 
 }  // namespace grimace

@@ -7,6 +7,7 @@
 
 #include "autodiff/gradient_check.h"
 #include "tests/op_cases.h"
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -144,12 +145,7 @@ template <typename Build>
 std::string error_of(Build&& build) {
   Graph graph;
   Builder b(graph);
-  try {
-    build(b);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return testing::error_of([&] { build(b); });
 }
 
 TEST(Gradients, name_the_node_that_has_none) {

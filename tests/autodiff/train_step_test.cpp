@@ -8,6 +8,7 @@
 
 #include "backends/backend.h"
 #include "ir/philox.h"
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -245,12 +246,7 @@ std::string error_of_rules(const std::map<std::string, ParamRule>& rules, bool w
   Graph graph;
   Builder b(graph);
   const Value p = with_param ? b.param("p", {2}) : b.input("p", {DType::f32, {2}});
-  try {
-    add_train_step(b, b.reduce_sum(p, {0}), rules, {});
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return testing::error_of([&] { add_train_step(b, b.reduce_sum(p, {0}), rules, {}); });
 }
 
 TEST(TrainStep, wants_parameters_and_a_rule_for_each) {

@@ -1,6 +1,7 @@
 // Ops that move elements must move them exactly, for every element size, also where there is work
 // for all threads; small shapes are the op cases'.
 #include "tests/backends/cpu_run.h"
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -73,10 +74,6 @@ TEST(CpuCopies, ConcatIsExact) {
       });
 }
 
-TEST(CpuCopies, ReshapeCopiesOnlyWhenItMust) {
-  expect_exact(DType::f32, {30, 7}, [](Builder& g, Value x) { g.reshape(x, {7, 30}); });
-}
-
 void set_index(Tensor& index, int64_t rows) {
   const auto values = index.as<int32_t>();
   for (size_t i = 0; i < values.size(); ++i)
@@ -111,15 +108,6 @@ TEST(CpuRows, ScatterAddsInTheReferencesOrder) {
   }
 }
 
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const RunError& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(CpuRows, AnIndexOutOfRangeIsTheReferencesRunError) {
   for (const bool gather : {true, false})
     for (const int32_t bad : {-1, 12}) {
@@ -131,8 +119,8 @@ TEST(CpuRows, AnIndexOutOfRangeIsTheReferencesRunError) {
       NodeRun run(graph);
       set_index(run.inputs[1], 12);
       run.inputs[1].as<int32_t>()[17] = bad;
-      const std::string message = error_of([&] { run.kernel(context(2)); });
-      EXPECT_EQ(message, error_of([&] { run.reference(); }));
+      const std::string message = testing::error_of<RunError>([&] { run.kernel(context(2)); });
+      EXPECT_EQ(message, testing::error_of<RunError>([&] { run.reference(); }));
       EXPECT_EQ(message, cat(run.node.describe(), ": index ", bad, " is outside 0..11"));
     }
 }

@@ -89,8 +89,8 @@ TEST_P(CpuApproximation, GeluAndItsGradientAreCloserThanRoundingToTheDoubleFormu
         static_cast<double>(backward.inputs[1].as<float>()[i]) * (cdf + exact * pdf);
   }
   const cpu::Context cpu = testing::context(1, GetParam());
-  EXPECT_LE(testing::relative_error(forward.kernel(cpu)[0], y), 6e-8);
-  EXPECT_LE(testing::relative_error(backward.kernel(cpu)[0], dx), 1.2e-7);
+  EXPECT_LE(testing::relative_l2_error(forward.kernel(cpu)[0], y), 6e-8);
+  EXPECT_LE(testing::relative_l2_error(backward.kernel(cpu)[0], dx), 1.2e-7);
 }
 
 struct Exact {

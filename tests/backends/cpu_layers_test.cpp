@@ -109,7 +109,7 @@ TEST(CpuReduceSum, AgreesWithTheDoubleReferenceForEverySetOfAxes) {
     const Tensor wanted = exact.reference()[0];
     for (const int threads : {1, 2}) {
       const Tensor got = run.kernel(context(threads))[0];
-      EXPECT_LE(testing::relative_error(got, wanted), 3e-7) << exact.node.in(0);
+      EXPECT_LE(testing::relative_l2_error(got, wanted), 3e-7) << exact.node.in(0);
       EXPECT_TRUE(testing::same_bits(got, run.kernel(context(3))[0])) << exact.node.in(0);
     }
   }
@@ -173,7 +173,7 @@ TEST(CpuAdamw, AgreesWithReferenceAndLeavesEverythingWhenNotApplied) {
     const std::vector<Tensor> wanted = run.reference();
     const std::vector<Tensor> got = run.kernel(context(2));
     for (size_t i = 0; i < 3; ++i) {
-      EXPECT_LE(testing::relative_error(got[i], wanted[i]), apply ? 2e-7 : 0.0);
+      EXPECT_LE(testing::relative_l2_error(got[i], wanted[i]), apply ? 2e-7 : 0.0);
       EXPECT_EQ(testing::same_bits(got[i], run.inputs[i]), !apply);
     }
     // The planner runs it in place: results 0..2 over inputs 0..2.

@@ -68,7 +68,7 @@ inline void expect_kernel_agrees(const std::function<void(Builder&)>& build, dou
       const std::vector<Tensor> got = run.kernel(context(threads, isa));
       const std::vector<Tensor> again = run.kernel(context(threads, isa));
       for (size_t i = 0; i < wanted.size(); ++i) {
-        EXPECT_LE(relative_error(got[i], wanted[i]), limit)
+        EXPECT_LE(relative_l2_error(got[i], wanted[i]), limit)
             << "result " << i << " on " << name_of(isa) << " with " << threads << " threads";
         EXPECT_TRUE(same_bits(got[i], again[i])) << "result " << i << " differs between runs";
       }

@@ -77,7 +77,7 @@ void expect_near(const OpCase& op_case, const Tensors& wanted, const Tensors& go
   const bool narrow = options.precision == Precision::bf16 || op_case.has_16_bit();
   const double limit = narrow ? op_case.tolerance.in_16_bit : op_case.tolerance.value;
   for (const auto& [name, tensor] : wanted)
-    EXPECT_LE(testing::relative_error(got.at(name), tensor), limit)
+    EXPECT_LE(testing::relative_l2_error(got.at(name), tensor), limit)
         << op_case.name() << " " << name << " in " << name_of(options.precision) << " with "
         << options.threads << " threads";
 }

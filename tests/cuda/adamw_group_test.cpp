@@ -85,7 +85,7 @@ TEST(GpuAdamwGroup, GivesWhatEachNodeGivesAlone) {
     for (int i = 0; i < 3; ++i) {
       Tensor got(node->out(i));
       if (got.bytes() > 0) group.memory[group.place(*node, i)]->read(got.data());
-      EXPECT_LE(testing::relative_error(got, wanted[static_cast<size_t>(i)]), 3e-7)
+      EXPECT_LE(testing::relative_l2_error(got, wanted[static_cast<size_t>(i)]), 3e-7)
           << node->describe();
     }
   }

@@ -28,11 +28,6 @@ AlgorithmCache::Algorithm algorithm(int first) {
   return result;
 }
 
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 class AlgorithmCacheTest : public ::testing::Test {
  protected:
   AlgorithmCache open(const AlgorithmOwner& owner = kOwner) {
@@ -154,7 +149,7 @@ TEST_F(AlgorithmCacheTest, a_file_cut_anywhere_is_ignored_and_written_anew) {
   AlgorithmCache cache = open();
   cache.remember("a", algorithm(1));
   cache.save();
-  const std::string whole = text_of(cache.file());
+  const std::string whole = testing::file_text(cache.file());
   EXPECT_THAT(whole, HasSubstr("\"NVIDIA H200\""));
   const size_t last_brace = whole.rfind('}');
   for (size_t length = 0; length <= last_brace; length += 7)
@@ -162,7 +157,7 @@ TEST_F(AlgorithmCacheTest, a_file_cut_anywhere_is_ignored_and_written_anew) {
   AlgorithmCache again = open();
   again.remember("a", algorithm(1));
   again.save();
-  EXPECT_EQ(text_of(cache.file()), whole);
+  EXPECT_EQ(testing::file_text(cache.file()), whole);
 }
 
 class CacheFolder : public ::testing::Test {

@@ -283,7 +283,7 @@ void expect_evaluated(const Case& c, DType dtype, double offset = 0.0,
     EXPECT_TRUE(got.name.starts_with(kernel)) << "expected " << kernel;
     const std::vector<Tensor> wanted = evaluate(c, run.inputs);
     for (size_t i = 0; i < wanted.size(); ++i)
-      EXPECT_LE(relative_error(got.out[i], wanted[i]), limit_of(dtype)) << "result " << i;
+      EXPECT_LE(relative_l2_error(got.out[i], wanted[i]), limit_of(dtype)) << "result " << i;
   }
 }
 

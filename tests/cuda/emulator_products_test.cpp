@@ -54,7 +54,7 @@ double product_error(const MatmulSpec& s) {
     result.poison();
     captured ? stream.run_captured(run) : stream.run(run);
     result.read(y.data());
-    error = std::max(error, testing::relative_error(y, wanted));
+    error = std::max(error, testing::relative_l2_error(y, wanted));
   }
   return error;
 }

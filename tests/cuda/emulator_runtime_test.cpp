@@ -3,22 +3,13 @@
 
 #include "backends/cuda/emulator/memory.h"
 #include "tests/cuda/gpu_run.h"
+#include "tests/testing.h"
 
 namespace grimace::cuda {
 namespace {
 
 using ::testing::Each;
 using ::testing::HasSubstr;
-
-template <typename F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const InternalError& e) {
-    return e.what();
-  }
-  return "";
-}
 
 int* device_ints(size_t count) {
   int* memory = nullptr;
@@ -51,14 +42,16 @@ TEST(EmulatedMemory, runs_out) {
 TEST(EmulatedMemory, finds_writes_around_an_allocation) {
   int* memory = device_ints(10);
   const auto writing = [&](int at) {
-    return message_of([&] { emulator::launch(1, 1, 0, nullptr, [=] { memory[at] = 0; }); });
+    return testing::error_of<InternalError>(
+        [&] { emulator::launch(1, 1, 0, nullptr, [=] { memory[at] = 0; }); });
   };
-  EXPECT_EQ(writing(9), "");
+  EXPECT_EQ(writing(9), "no error");
   EXPECT_THAT(writing(10), HasSubstr("memory was written 0 bytes beyond the end of an allocation "
                                      "of 40 bytes; in a launch of grid 1x1x1, block 1x1x1"));
   EXPECT_THAT(writing(-1), HasSubstr("bytes before the beginning of an allocation of 40 bytes"));
   memory[11] = 0;
-  EXPECT_THAT(message_of([&] { cudaFree(memory); }), HasSubstr("4 bytes beyond the end"));
+  EXPECT_THAT(testing::error_of<InternalError>([&] { cudaFree(memory); }),
+              HasSubstr("4 bytes beyond the end"));
 }
 
 TEST(EmulatedMemory, copies_only_where_the_kind_says) {

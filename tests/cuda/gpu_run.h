@@ -173,7 +173,8 @@ inline void expect_results_near(const GpuResult& got, const std::vector<Tensor>&
   EXPECT_EQ(got.fault, "") << got.name;
   ASSERT_EQ(got.out.size(), wanted.size());
   for (size_t i = 0; i < wanted.size(); ++i)
-    EXPECT_LE(relative_error(got.out[i], wanted[i]), limit) << "result " << i << " of " << got.name;
+    EXPECT_LE(relative_l2_error(got.out[i], wanted[i]), limit)
+        << "result " << i << " of " << got.name;
 }
 
 // The kernel of the last node that `build` makes agrees with the reference kernel, in relative L2.

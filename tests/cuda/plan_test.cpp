@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
 
 #include "backends/cuda/cuda_backend.h"
 #include "backends/cuda/lowering.h"
@@ -69,9 +68,7 @@ TEST_P(CudaPlan, is_as_written) {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }
-  std::ostringstream wanted;
-  wanted << std::ifstream(path).rdbuf();
-  EXPECT_EQ(text, wanted.str());
+  EXPECT_EQ(text, testing::file_text(path));
 #endif
 }
 

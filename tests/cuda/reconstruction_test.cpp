@@ -75,8 +75,9 @@ TEST(GpuReconstruction, AgreesOnEveryOpCaseThatIsServed) {
         interpret(*build(op_case, DType::f64), random_inputs(op_case, 11, DType::f64)).outputs;
     const testing::GpuResult got = run.kernel();
     for (size_t i = 0; i < got.out.size(); ++i)
-      EXPECT_LE(testing::relative_error(got.out[i], testing::tensor_of(wanted.at(cat("out", i)))),
-                op_case.tolerance.value)
+      EXPECT_LE(
+          testing::relative_l2_error(got.out[i], testing::tensor_of(wanted.at(cat("out", i)))),
+          op_case.tolerance.value)
           << op_case.name();
   }
   EXPECT_EQ(served, 19);

@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 TEST(CheckList, names_every_bad_clip_in_the_lists_order) {
   const testing::ScratchDir scratch;
   testing::write_clip(scratch / "good.mp4", 30);
-  const std::string bytes = testing::read_bytes(scratch / "good.mp4");
+  const std::string bytes = testing::file_text(scratch / "good.mp4");
   testing::write_bytes(scratch / "cut.mp4", bytes.substr(0, bytes.size() / 2));
   testing::write_bytes(scratch / "list.csv",
                        std::string("good.mp4 0\nmissing.mp4 0\n# x\ngood.mp4 0\ncut.mp4 0\n"));

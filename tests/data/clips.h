@@ -34,11 +34,6 @@ inline void write_plain_clip(const std::filesystem::path& path, int frames, Rgb 
   writer.finish();
 }
 
-inline std::string read_bytes(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 template <typename Bytes>
 void write_bytes(const std::filesystem::path& path, const Bytes& bytes) {
   std::ofstream(path, std::ios::binary)

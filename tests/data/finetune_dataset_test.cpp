@@ -219,12 +219,10 @@ TEST_F(FinetuneDatasetTest, an_unreadable_clip_is_named_once_and_replaced_with_l
 TEST_F(FinetuneDatasetTest, more_bad_clips_than_allowed_end_the_run) {
   for (const int workers : {0, 2}) {
     FinetuneDataset dataset(clips(11, 1), config(workers));
-    try {
-      for (int i = 0; i < 12; ++i) dataset.next();
-      FAIL() << "1 of 12 is more than 5 %";
-    } catch (const Error& error) {
-      EXPECT_THAT(error.what(), HasSubstr("train.csv:1: 1 of 12 clips are unreadable"));
-    }
+    EXPECT_THAT(testing::error_of([&] {
+                  for (int i = 0; i < 12; ++i) dataset.next();
+                }),
+                HasSubstr("train.csv:1: 1 of 12 clips are unreadable"));
   }
   auto settings = config();
   settings.loading.max_bad = 1;
@@ -234,12 +232,7 @@ TEST_F(FinetuneDatasetTest, more_bad_clips_than_allowed_end_the_run) {
 
 TEST_F(FinetuneDatasetTest, batches_that_cannot_be_are_refused) {
   const auto refusal = [&](const FinetuneDataConfig& settings, int count = kClips) {
-    try {
-      FinetuneDataset dataset(clips(count), settings);
-    } catch (const Error& error) {
-      return std::string(error.what());
-    }
-    return std::string("no error");
+    return testing::error_of([&] { FinetuneDataset dataset(clips(count), settings); });
   };
   auto settings = config();
   settings.batch_size = 5;

@@ -97,12 +97,7 @@ Image read_one(FrameSource& source, int64_t index) {
 
 // What opening and reading everything says.
 std::string message(const fs::path& path) {
-  try {
-    read_all(*open_frames(path));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return testing::error_of([&] { read_all(*open_frames(path)); });
 }
 
 class FrameSourceTest : public ::testing::Test {
@@ -264,7 +259,7 @@ TEST_F(FrameSourceTest, audio_alone_is_refused) {
 
 TEST_F(FrameSourceTest, a_truncated_video_is_refused_wherever_it_ends) {
   testing::write_clip(scratch_ / "a.mp4", 40);
-  const std::string bytes = testing::read_bytes(scratch_ / "a.mp4");
+  const std::string bytes = testing::file_text(scratch_ / "a.mp4");
   for (const double part : {0.01, 0.3, 0.5, 0.9}) {
     testing::write_bytes(scratch_ / "cut.mp4",
                          bytes.substr(0, static_cast<size_t>(part * bytes.size())));
@@ -275,7 +270,7 @@ TEST_F(FrameSourceTest, a_truncated_video_is_refused_wherever_it_ends) {
 TEST_F(FrameSourceTest, a_video_whose_index_promises_more_than_there_is_is_refused) {
   const auto shared = testing::shared_dir();
   if (!shared) GTEST_SKIP() << "no ../shared beside the checkout";
-  const std::string bytes = testing::read_bytes(*shared / "data/faces/crema1001_anger.mp4");
+  const std::string bytes = testing::file_text(*shared / "data/faces/crema1001_anger.mp4");
   ASSERT_LT(bytes.find("moov"), bytes.find("mdat")) << "this clip has its index in front";
   for (const double part : {0.3, 0.6, 0.95, 0.999}) {
     testing::write_bytes(scratch_ / "cut.mp4",
@@ -317,7 +312,7 @@ TEST_F(FrameSourceTest, a_truncated_or_damaged_picture_is_refused) {
 // Whatever the bytes, reading ends with pictures or an Error.
 TEST_F(FrameSourceTest, damaged_files_never_crash_or_hang) {
   testing::write_clip(scratch_ / "a.mp4", 12);
-  const std::string bytes = testing::read_bytes(scratch_ / "a.mp4");
+  const std::string bytes = testing::file_text(scratch_ / "a.mp4");
   PhiloxStream random(9, 9);
   int refused = 0;
   for (int round = 0; round < 60; ++round) {

@@ -33,12 +33,7 @@ class FrameStreamTest : public ::testing::Test {
     EXPECT_EQ(stream.frames_per_second(), 25);
   }
   std::string refusal(int fd) {
-    try {
-      open_video_stream(fd, {});
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "accepted";
+    return testing::error_of([&] { open_video_stream(fd, {}); });
   }
   testing::ScratchDir scratch_;
 };

@@ -1,5 +1,6 @@
 #include "data/image.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -50,14 +51,9 @@ TEST(Image, a_written_png_reads_back_exactly) {
 
 TEST(Image, writing_where_there_is_no_folder_is_an_error_that_names_the_file) {
   const testing::ScratchDir scratch;
-  try {
-    write_png(scratch / "absent" / "picture.png", gradient(4, 4));
-    FAIL() << "wrote into a folder that does not exist";
-  } catch (const Error& e) {
-    EXPECT_NE(std::string(e.what()).find("absent/picture.png: cannot write here"),
-              std::string::npos)
-        << e.what();
-  }
+  EXPECT_THAT(
+      testing::error_of([&] { write_png(scratch / "absent" / "picture.png", gradient(4, 4)); }),
+      ::testing::HasSubstr("absent/picture.png: cannot write here"));
 }
 
 TEST(Image, sides_out_of_range_are_refused) {

@@ -20,12 +20,7 @@ class LabelsTest : public ::testing::Test {
     return label_clips(read_list(scratch_ / "list.csv", {.append_mp4 = false}), std::move(classes));
   }
   std::string refusal(const std::string& text, std::vector<std::string> classes = {}) {
-    try {
-      label(text, std::move(classes));
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return testing::error_of([&] { label(text, std::move(classes)); });
   }
   testing::ScratchDir scratch_;
 };

@@ -21,12 +21,7 @@ class ListFileTest : public ::testing::Test {
   }
   std::string message(const std::string& text) { return message_of(write(text)); }
   static std::string message_of(const fs::path& file, const ListOptions& options = {}) {
-    try {
-      read_list(file, options);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return testing::error_of([&] { read_list(file, options); });
   }
   std::string at(const std::string& line) { return (scratch_ / "list.csv").string() + ":" + line; }
 

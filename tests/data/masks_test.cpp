@@ -8,6 +8,7 @@
 #include <set>
 
 #include "ir/error.h"
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -15,12 +16,7 @@ namespace {
 constexpr std::array<int, 3> kRegion{2, 5, 10};
 
 std::string message(const MaskConfig& config) {
-  try {
-    MaskGenerator generator(config);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return testing::error_of([&] { MaskGenerator generator(config); });
 }
 
 // Masked tokens in columns first..last-1 of the rows of a window, in the first time step.
@@ -40,10 +36,9 @@ TEST(Masks, part_window_counts_truncate_in_double) {
     const auto mask = generator.draw(random);
     EXPECT_EQ(masked_in(mask, 0, 0, 10), masked) << ratio;
     EXPECT_EQ(masked_in(mask, 1, 0, 10), masked) << ratio;
-    EXPECT_EQ(generator.masked_count(), 16 * masked);
     EXPECT_EQ(generator.visible_count(), 800 - 16 * masked);
     EXPECT_EQ(generator.visible_per_region(), 2 * (50 - masked));
-    EXPECT_EQ(std::count(mask.begin(), mask.end(), 1), generator.masked_count());
+    EXPECT_EQ(std::count(mask.begin(), mask.end(), 1), 16 * masked);
   }
 }
 
@@ -54,7 +49,7 @@ TEST(Masks, tube_counts_truncate_in_double) {
     PhiloxStream random(1, 2);
     const auto mask = generator.draw(random);
     EXPECT_EQ(std::count(mask.begin(), mask.begin() + 100, 1), masked) << ratio;
-    EXPECT_EQ(generator.masked_count(), 8 * masked);
+    EXPECT_EQ(generator.visible_count(), 800 - 8 * masked);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "ir/error.h"
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -123,14 +124,9 @@ TEST(Mixup, the_coin_and_the_probability_choose_what_is_done) {
 TEST(Mixup, an_odd_batch_and_values_out_of_range_are_refused) {
   EXPECT_NO_THROW(validate(MixupConfig{}, 6));
   EXPECT_NO_THROW(validate(MixupConfig{.mixup = 0, .cutmix = 0}, 5));
-  try {
-    validate(MixupConfig{}, 5);
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "mixup and cutmix mix pairs of clips: the batch of 5 must be even; an even "
-                 "--batch-size, or --mixup 0 --cutmix 0");
-  }
+  EXPECT_EQ(testing::error_of([&] { validate(MixupConfig{}, 5); }),
+            "mixup and cutmix mix pairs of clips: the batch of 5 must be even; an even "
+            "--batch-size, or --mixup 0 --cutmix 0");
   EXPECT_THROW(validate(MixupConfig{.mixup = -1}, 6), Error);
   EXPECT_THROW(validate(MixupConfig{.cutmix = 1e9}, 6), Error);
   EXPECT_THROW(validate(MixupConfig{.mixup_prob = 1.1}, 6), Error);

@@ -56,7 +56,7 @@ TEST(VideoOrientation, a_rounded_sine_is_zero_and_other_matrices_change_nothing)
 
 // Writes `display_matrix` into the track header of an mp4.
 void set_matrix(const std::filesystem::path& file, const Matrix& display_matrix) {
-  std::string bytes = testing::read_bytes(file);
+  std::string bytes = testing::file_text(file);
   const size_t header = bytes.find("tkhd");
   ASSERT_NE(header, bytes.npos);
   char* at = bytes.data() + header + 4 + 40;  // behind version, times, id, duration, layer, volume

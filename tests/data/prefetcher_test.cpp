@@ -1,11 +1,16 @@
 #include "data/prefetcher.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
 #include <string>
+
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -46,12 +51,7 @@ TEST_P(PrefetcherWorkers, hand_over_the_first_parts_exception_and_go_on) {
   Prefetcher<Numbers> prefetcher(work, GetParam(), 2);
   prefetcher.next();
   prefetcher.next();
-  try {
-    prefetcher.next();
-    FAIL() << "no exception";
-  } catch (const std::runtime_error& error) {
-    EXPECT_STREQ(error.what(), "part 1");
-  }
+  EXPECT_EQ(testing::error_of<std::runtime_error>([&] { prefetcher.next(); }), "part 1");
   EXPECT_EQ(prefetcher.next()[0], 9);
 }
 
@@ -80,11 +80,13 @@ TEST_P(PrefetcherWorkers, never_hold_more_items_than_the_depth) {
 TEST_P(PrefetcherWorkers, stop_at_any_moment) {
   for (int taken = 0; taken < 30; ++taken) {
     auto work = squares(5);
-    work.fill = [](Numbers&, int64_t, int64_t) {
+    work.fill = [fill = work.fill](Numbers& item, int64_t number, int64_t part) {
       std::this_thread::sleep_for(std::chrono::microseconds(50));
+      fill(item, number, part);
     };
     Prefetcher<Numbers> prefetcher(work, GetParam(), 2);
-    for (int i = 0; i < taken % 4; ++i) prefetcher.next();
+    for (int64_t n = 0; n < taken % 4; ++n)
+      EXPECT_EQ(prefetcher.next(), (Numbers{n * n, n * n + 1, n * n + 2, n * n + 3, n * n + 4}));
   }
 }
 
@@ -103,6 +105,34 @@ TEST(Prefetcher, workers_share_the_parts_of_one_item) {
   Prefetcher<Numbers> prefetcher(work, 2, 1);
   prefetcher.next();
   EXPECT_TRUE(together);
+}
+
+// In a process of its own, which has too little address space for that many stacks.
+TEST(Prefetcher, too_few_threads_are_an_error_and_those_there_end) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "the sanitizer needs the address space";
+#endif
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    alarm(60);
+    const struct rlimit little { size_t{1} << 30, size_t{1} << 30 };
+    if (setrlimit(RLIMIT_AS, &little) != 0) _exit(2);
+    try {
+      Prefetcher<Numbers>(squares(1), 1000, 2);
+    } catch (const RunError& error) {
+      const std::string what = error.what();
+      _exit(what.starts_with("cannot start 1000 threads to read clips: ") &&
+                    what.ends_with("; use fewer workers")
+                ? 0
+                : 3);
+    }
+    _exit(4);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status)) << "it ended by signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 }  // namespace

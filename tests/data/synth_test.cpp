@@ -4,7 +4,6 @@
 
 #include <fstream>
 #include <set>
-#include <sstream>
 
 #include "data/synth_motion.h"
 #include "data/synth_render.h"
@@ -44,18 +43,8 @@ SynthOptions small_options(const fs::path& out) {
   return {.out = out, .clips = 3, .persons = 2, .seed = 5, .size = 64};
 }
 
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 std::string error_of(const SynthOptions& options) {
-  try {
-    write_synthetic_clips(options);
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
+  return testing::error_of([&] { write_synthetic_clips(options); });
 }
 
 TEST(SynthFace, a_frame_is_a_pure_function_of_its_inputs) {
@@ -141,7 +130,7 @@ TEST(Synth, the_folder_holds_the_clips_and_their_list) {
   std::vector<int64_t> progress;
   write_synthetic_clips(options, [&](int64_t done, int64_t) { progress.push_back(done); });
   EXPECT_EQ(progress, (std::vector<int64_t>{1, 2, 3}));
-  EXPECT_EQ(text_of(options.out / "clips.csv"),
+  EXPECT_EQ(testing::file_text(options.out / "clips.csv"),
             "file,person,label\n"
             "clip_00000_person_0_happy.mp4,0,happy\n"
             "clip_00001_person_1_sad.mp4,1,sad\n"
@@ -165,7 +154,7 @@ TEST(Synth, a_second_run_replaces_the_first_and_threads_change_no_byte) {
   write_synthetic_clips(once);
   for (int64_t i = 0; i < 3; ++i) {
     const std::string name = synth_clip(once, i).file_name();
-    EXPECT_EQ(text_of(options.out / name), text_of(once.out / name)) << name;
+    EXPECT_EQ(testing::file_text(options.out / name), testing::file_text(once.out / name)) << name;
   }
 }
 
@@ -216,7 +205,7 @@ TEST(Synth, a_folder_with_other_files_is_left_alone) {
     EXPECT_EQ(error_of(small_options(scratch.path())), "synth: " + scratch.path().string() +
                                                            " holds files of another kind (" + name +
                                                            "); give a new or an empty folder");
-    EXPECT_EQ(text_of(scratch / name), "file,person,label,notes\n");
+    EXPECT_EQ(testing::file_text(scratch / name), "file,person,label,notes\n");
     EXPECT_EQ(std::distance(fs::directory_iterator(scratch.path()), {}), 1);
   }
 }

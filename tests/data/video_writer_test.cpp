@@ -1,8 +1,8 @@
 #include "data/video_writer.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
-#include <fstream>
 #include <numeric>
 
 #include "data/video_reader.h"
@@ -11,6 +11,8 @@
 
 namespace grimace {
 namespace {
+
+using testing::error_of;
 
 namespace fs = std::filesystem;
 
@@ -29,20 +31,6 @@ void write(const fs::path& path, int frames) {
   VideoWriter writer(path, 64, 48, 25);
   for (int i = 0; i < frames; ++i) writer.add(frame(i));
   writer.finish();
-}
-
-std::string bytes_of(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 TEST(VideoWriter, every_frame_reads_back_close_to_what_was_written) {
@@ -68,7 +56,7 @@ TEST(VideoWriter, the_same_frames_give_the_same_bytes) {
   write(scratch / "a.mp4", 12);
   write(scratch / "b.mp4", 12);
   EXPECT_GT(fs::file_size(scratch / "a.mp4"), 500u);
-  EXPECT_EQ(bytes_of(scratch / "a.mp4"), bytes_of(scratch / "b.mp4"));
+  EXPECT_EQ(testing::file_text(scratch / "a.mp4"), testing::file_text(scratch / "b.mp4"));
 }
 
 TEST(VideoWriter, without_finish_nothing_is_left_behind) {
@@ -79,6 +67,24 @@ TEST(VideoWriter, without_finish_nothing_is_left_behind) {
     EXPECT_FALSE(fs::exists(scratch / "clip.mp4"));
   }
   EXPECT_TRUE(fs::is_empty(scratch.path()));
+}
+
+TEST(VideoWriter, a_name_is_never_a_protocol_and_a_place) {
+  const testing::ScratchDir scratch;
+  write(scratch / "12:30.mp4", 2);
+  EXPECT_EQ(open_video(scratch / "12:30.mp4", 1)->frame_count(), 2);
+  const fs::path before = fs::current_path();
+  fs::current_path(scratch.path());
+  write("a:b.mp4", 2);
+  fs::current_path(before);
+  EXPECT_EQ(open_video(scratch / "a:b.mp4", 1)->frame_count(), 2);
+}
+
+TEST(VideoWriter, a_pipe_is_not_replaced) {
+  const testing::ScratchDir scratch;
+  ASSERT_EQ(mkfifo((scratch / "v.mp4").c_str(), 0600), 0);
+  EXPECT_THROW(write(scratch / "v.mp4", 2), RunError);
+  EXPECT_TRUE(fs::is_fifo(scratch / "v.mp4"));
 }
 
 TEST(VideoWriter, bad_sizes_and_places_are_named) {

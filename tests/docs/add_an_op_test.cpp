@@ -44,12 +44,10 @@ TEST(AddAnOp, the_example_scales_what_is_negative) {
 }
 
 TEST(AddAnOp, the_example_refuses_a_negative_slope) {
-  try {
-    run_op({1}, {{"slope", -1.0}});
-    FAIL() << "accepted";
-  } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr("slope must not be negative; got -1"));
-  }
+  EXPECT_THAT(testing::error_of([&] {
+                run_op({1}, {{"slope", -1.0}});
+              }),
+              HasSubstr("slope must not be negative; got -1"));
 }
 
 TEST(AddAnOp, the_example_has_the_right_gradient) {

@@ -2,14 +2,17 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <regex>
 
 #include "tests/docs/cpp_api_example.h"
 #include "tests/docs/page.h"
+#include "tools/command_line.h"
 
 namespace grimace {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 TEST(Readme, shows_the_example_that_is_compiled) {
@@ -28,6 +31,34 @@ TEST(Readme, has_an_example_that_fits_the_line) {
 TEST(Readme, is_at_most_150_lines) {
   const std::string text = testing::page("README.md");
   EXPECT_LE(std::count(text.begin(), text.end(), '\n'), 150);
+}
+
+TEST(Readme, has_the_exit_codes_of_the_help) {
+  const char* const words[] = {"grimace", "--help"};
+  ::testing::internal::CaptureStdout();
+  EXPECT_EQ(run_command_line(2, words), 0);
+  const std::string help = ::testing::internal::GetCapturedStdout();
+  const size_t codes = help.find("Exit codes: 0 done, ");
+  ASSERT_NE(codes, std::string::npos);
+  EXPECT_THAT(testing::page("README.md"), HasSubstr("\n" + help.substr(codes)));
+}
+
+TEST(Readme, has_a_line_that_verifies_every_golden_file) {
+  const std::string readme = testing::page("README.md");
+  std::smatch line;
+  ASSERT_TRUE(std::regex_search(readme, line, std::regex("`grimace (verify [^`]*)`")));
+  const std::string words = std::regex_replace(line[1].str(), std::regex("\n"), " ");
+  const testing::ScratchDir scratch;
+  const std::string said = (scratch / "said.txt").string();
+  ASSERT_EQ(std::system(cat("cd ", testing::repository_dir().string(), " && ", GRIMACE_PROGRAM, " ",
+                            words, " > ", said)
+                            .c_str()),
+            0)
+      << testing::file_text(said);
+  EXPECT_THAT(testing::file_text(said),
+              AllOf(HasSubstr("vit_finetune_tiny.safetensors: PASS, "),
+                    HasSubstr("optim_tiny.safetensors: SKIPPED, kind optimizer is for f32 and f64 "
+                              "only\n")));
 }
 
 // Every relative link of every page; a link's part after # is not looked up.

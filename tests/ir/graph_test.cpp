@@ -23,14 +23,6 @@ class GraphTest : public ::testing::Test {
     for (const Node& node : graph.nodes()) names.push_back(node.op_name());
     return names;
   }
-  static std::string internal_error_of(const std::function<void()>& run) {
-    try {
-      run();
-    } catch (const InternalError& e) {
-      return e.what();
-    }
-    return "no error";
-  }
 
   Graph graph{"g"};
   Builder b{graph};
@@ -86,12 +78,12 @@ TEST_F(GraphTest, ReplaceUsesByItselfChangesNothing) {
 
 TEST_F(GraphTest, ReplaceUsesRefusesAnotherType) {
   const Value wide = b.cast(x, DType::f64);
-  EXPECT_EQ(internal_error_of([&] { graph.replace_uses(a, wide); }),
+  EXPECT_EQ(error_of<InternalError>([&] { graph.replace_uses(a, wide); }),
             "internal error (please report): replace_uses of f32[2x3] by f64[2x3]");
 }
 
 TEST_F(GraphTest, EraseFreesTheUsesAndRefusesAUsedNode) {
-  EXPECT_EQ(internal_error_of([&] { graph.erase(*a.producer()); }),
+  EXPECT_EQ(error_of<InternalError>([&] { graph.erase(*a.producer()); }),
             "internal error (please report): erase of add %a which is still used");
   graph.erase(*n.producer());
   EXPECT_TRUE(a.unused());
@@ -101,14 +93,17 @@ TEST_F(GraphTest, EraseFreesTheUsesAndRefusesAUsedNode) {
   verify(graph);
 }
 
-TEST_F(GraphTest, EraseInputForgetsTheName) {
-  EXPECT_EQ(internal_error_of([&] { graph.erase_input(x); }),
-            "internal error (please report): erase_input of 'x'");
-  const Value spare = b.input("spare", type);
-  graph.erase_input(spare);
-  EXPECT_FALSE(graph.find_input("spare"));
-  EXPECT_EQ(graph.inputs().size(), 2u);
+TEST_F(GraphTest, EraseUnusedConstantsForgetsTheirNames) {
+  const std::vector<float> values(6);
   b.input("spare", type);
+  b.add(x, b.constant("used", {2, 3}, values));
+  for (const char* name : {"c", "d"}) b.constant(name, {2, 3}, values);
+  EXPECT_EQ(graph.erase_unused_constants(), 2);
+  EXPECT_FALSE(graph.find_input("c"));
+  EXPECT_TRUE(graph.find_input("spare"));
+  EXPECT_TRUE(graph.find_input("used"));
+  EXPECT_EQ(graph.inputs().size(), 4u);
+  b.input("c", type);
   verify(graph);
 }
 
@@ -161,6 +156,7 @@ TEST_F(GraphTest, UpdatesFollowTheirRules) {
             "update of 'w': its type is f32[2x3], the new value's is f32[1x3]");
   b.update(w, n);
   EXPECT_EQ(error_of([&] { b.update(w, a); }), "update: 'w' is updated twice");
+  EXPECT_TRUE(w.is_updated());
   EXPECT_EQ(graph.updates().size(), 1u);
   verify(graph);
 }
@@ -203,6 +199,7 @@ TEST_F(GraphTest, ACloneIsEqualAndIndependent) {
   verify(*copy);
   EXPECT_TRUE(equal(*copy, graph));
   copy->clear_outputs();
+  EXPECT_FALSE(copy->find_input("w").is_updated());
   copy->erase(copy->nodes().back());
   EXPECT_FALSE(equal(*copy, graph));
   EXPECT_EQ(graph.nodes().size(), 2u);
@@ -213,7 +210,7 @@ TEST_F(GraphTest, SetAttrChangesTheDeclaredAttribute) {
   const Value joined = b.concat({x, x}, 0);
   graph.set_attr(*joined.producer(), "axis", int64_t{1});
   EXPECT_EQ(joined.producer()->integer("axis"), 1);
-  EXPECT_EQ(internal_error_of([&] { joined.producer()->integer("axes"); }),
+  EXPECT_EQ(error_of<InternalError>([&] { joined.producer()->integer("axes"); }),
             "internal error (please report): concat has no attribute 'axes'");
 }
 

@@ -7,6 +7,7 @@
 #include "ir/builder.h"
 #include "ir/op_def.h"
 #include "tests/onnx_check.h"
+#include "tests/testing.h"
 
 namespace grimace::testing {
 namespace {
@@ -42,12 +43,7 @@ std::vector<std::string> ops_of(const onnx::ModelProto& model) {
 }
 
 std::string error_of(const Graph& graph, const OnnxExport& what = with_zeros()) {
-  try {
-    to_onnx(graph, what);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return testing::error_of([&] { to_onnx(graph, what); });
 }
 
 TEST(OnnxExport, writes_a_linear_layer_as_its_parts) {

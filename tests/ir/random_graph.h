@@ -10,6 +10,7 @@
 
 #include "ir/builder.h"
 #include "ir/op_def.h"
+#include "tests/testing.h"
 
 namespace grimace::testing {
 
@@ -119,17 +120,6 @@ class RandomGraph {
 
 inline std::unique_ptr<Graph> random_graph(const std::vector<uint32_t>& choices) {
   return RandomGraph(choices).build();
-}
-
-// The message of the Error that `run` throws; "no error" otherwise.
-template <typename Run>
-std::string error_of(Run&& run) {
-  try {
-    run();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 }  // namespace grimace::testing

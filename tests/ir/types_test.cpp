@@ -87,6 +87,18 @@ TEST(Types, ShapesBeyondTheLimitsAreRefused) {
   EXPECT_EQ(Shape({int64_t{1} << 20, int64_t{1} << 20}).numel(), kMaxElements);
 }
 
+TEST(Types, AZeroHidesNoShapeWhoseStridesOverflow) {
+  EXPECT_EQ(error_of([] {
+              Shape({0, kMaxElements, kMaxElements});
+            }),
+            "a shape with a dimension of 1099511627776 exceeds the limit of 2^40 elements");
+  EXPECT_EQ(error_of([] {
+              Shape({kMaxElements, 2, 0});
+            }),
+            "a shape with a dimension of 2 exceeds the limit of 2^40 elements");
+  EXPECT_EQ((Shape{kMaxElements, 0}).numel(), 0);
+}
+
 // Every finite and infinite pattern comes back; a NaN stays a NaN.
 template <typename T>
 void expect_every_pattern_round_trips() {

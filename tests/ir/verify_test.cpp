@@ -106,6 +106,11 @@ TEST_F(Verify, GraphUsesAreExact) {
   EXPECT_EQ(error(), "graph 'g': value 'n': it counts 1 uses by outputs and updates; there are 2");
 }
 
+TEST_F(Verify, UpdatedInputsKnowIt) {
+  w.def()->updated = !w.is_updated();
+  EXPECT_EQ(error(), "graph 'g': value 'w': it does not know whether it is updated");
+}
+
 TEST_F(Verify, UpdatesAreOfParamsAndStatesOfTheirOwnType) {
   w.def()->role = Role::input;
   EXPECT_EQ(error(), "graph 'g': update of 'w': only a param or state can be updated");

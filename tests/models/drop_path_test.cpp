@@ -91,7 +91,7 @@ struct Dropped : Trial {
 
   Dropped() {
     const ModelConfig config = tiny_config();
-    const Context c{b, config, true};
+    const LayerContext c{b, config, true};
     const Value x = b.input("x", {DType::f32, {kEntries, 2, 3}});
     const Value y = drop_path(c, x, kRate);
     b.output("y", y);

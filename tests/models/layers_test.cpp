@@ -114,10 +114,10 @@ TEST(Embed, adds_positions_by_raster_index) {
   }
 }
 
-TEST(Context, reports_a_parameter_that_was_not_declared) {
+TEST(LayerContext, reports_a_parameter_that_was_not_declared) {
   const ModelConfig config = tiny_config();
   Trial trial;
-  EXPECT_THROW((Context{trial.b, config}.param("norm.weight")), InternalError);
+  EXPECT_THROW((LayerContext{trial.b, config}.param("norm.weight")), InternalError);
 }
 
 }  // namespace

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "ir/philox.h"
 #include "models/config.h"
 #include "tests/op_cases.h"
+#include "tests/testing.h"
 
 namespace grimace::testing {
 
@@ -104,15 +104,6 @@ inline auto near_all(const Numbers& expected, double tolerance = 1e-12) {
 // values[begin * size .. end * size): rows of `size` numbers.
 inline Numbers rows(const Numbers& values, int64_t begin, int64_t end, int64_t size) {
   return {values.begin() + begin * size, values.begin() + end * size};
-}
-
-inline std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 }  // namespace grimace::testing

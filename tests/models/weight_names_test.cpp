@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "ir/error.h"
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -28,12 +29,8 @@ std::vector<NamedType> file_of(const NamedModel& model) {
 }
 
 std::string misfit(const NamedModel& wanted, const std::vector<NamedType>& found, LoadRule rule) {
-  try {
-    require_fit(match_weights(parameters(wanted), found), rule, found, wanted, "x.pth");
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+  return testing::error_of(
+      [&] { require_fit(match_weights(parameters(wanted), found), rule, found, wanted, "x.pth"); });
 }
 
 NamedModel classifier_with(int64_t classes) {
@@ -48,7 +45,7 @@ TEST(WeightNames, the_own_file_of_a_model_fits_in_whole) {
     const LoadReport report = match_weights(parameters(model), file_of(model));
     EXPECT_EQ(report.matched.size(), parameters(model).size());
     EXPECT_TRUE(report.missing.empty() && report.unexpected.empty() && report.mismatched.empty());
-    EXPECT_EQ(misfit(model, file_of(model), LoadRule::all), "");
+    EXPECT_EQ(misfit(model, file_of(model), LoadRule::all), "no error");
   }
   EXPECT_EQ(to_string(match_weights(parameters(classifier_with(7)), file_of(classifier_with(7)))),
             "519 of 519 parameters");
@@ -70,7 +67,7 @@ TEST(WeightNames, of_pretraining_fill_a_classifier_but_its_norm_and_head) {
                            "encoder_to_decoder.weight", "decoder.head.weight"})
     EXPECT_TRUE(unused(name)) << name;
   EXPECT_EQ(report.matched.size() + report.unexpected.size(), 575u);
-  EXPECT_EQ(misfit(wanted, found, LoadRule::encoder), "");
+  EXPECT_EQ(misfit(wanted, found, LoadRule::encoder), "no error");
   EXPECT_THAT(misfit(wanted, found, LoadRule::all),
               AllOf(HasSubstr("x.pth: holds LGI-Former pre-training model, width 512, 16 blocks"),
                     HasSubstr("wanted is LGI-Former classifier"),
@@ -80,7 +77,7 @@ TEST(WeightNames, of_pretraining_fill_a_classifier_but_its_norm_and_head) {
 TEST(WeightNames, lose_a_leading_backbone_too) {
   auto found = file_of(classifier_with(7));
   for (NamedType& tensor : found) tensor.name = "backbone." + tensor.name;
-  EXPECT_EQ(misfit(classifier_with(7), found, LoadRule::all), "");
+  EXPECT_EQ(misfit(classifier_with(7), found, LoadRule::all), "no error");
   EXPECT_TRUE(recognise_model(found)->classifier);
 }
 
@@ -97,7 +94,7 @@ TEST(WeightNames, that_stand_as_they_are_go_before_those_that_lose_a_prefix) {
 
 TEST(WeightNames, of_a_head_for_other_classes_leave_the_head_fresh_or_are_refused) {
   const auto found = file_of(classifier_with(11));
-  EXPECT_EQ(misfit(classifier_with(7), found, LoadRule::encoder), "");
+  EXPECT_EQ(misfit(classifier_with(7), found, LoadRule::encoder), "no error");
   EXPECT_THAT(misfit(classifier_with(7), found, LoadRule::all),
               AllOf(HasSubstr("11 classes"), HasSubstr("7 classes"),
                     HasSubstr("head.weight is [11x512] in the file, [7x512] in the model")));
@@ -107,7 +104,7 @@ TEST(WeightNames, of_another_architecture_are_refused_with_both_described) {
   NamedModel shallow = named_model("mae-dfer-pretrain");
   shallow.config.depth = 12;
   const auto full = file_of(named_model("mae-dfer-pretrain"));
-  EXPECT_EQ(misfit(shallow, file_of(shallow), LoadRule::all), "");
+  EXPECT_EQ(misfit(shallow, file_of(shallow), LoadRule::all), "no error");
   EXPECT_THAT(misfit(named_model("mae-dfer-pretrain"), file_of(shallow), LoadRule::all),
               AllOf(HasSubstr("12 blocks"), HasSubstr("16 blocks")));
   EXPECT_THAT(misfit(named_model("videomae-pretrain"), full, LoadRule::all),
@@ -142,7 +139,7 @@ TEST(WeightNames, tell_the_options_of_the_blocks) {
     set(model.config);
     const auto found = recognise_model(file_of(model));
     ASSERT_TRUE(found);
-    EXPECT_EQ(misfit(*found, file_of(model), LoadRule::all), "") << describe(model);
+    EXPECT_EQ(misfit(*found, file_of(model), LoadRule::all), "no error") << describe(model);
     EXPECT_EQ(describe(*found), describe(model));
   }
 }

@@ -6,6 +6,7 @@
 #include "ir/builder.h"
 #include "ir/op_def.h"
 #include "ir/verify.h"
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -53,12 +54,8 @@ TEST_P(RefusedBy, inference_with_this_message) {
   std::vector<Value> inputs;
   for (const TensorType& type : mistake.inputs)
     inputs.push_back(graph.add_input(Role::input, cat("in", inputs.size()), type));
-  try {
-    graph.add_node(*mistake.op, inputs, mistake.attrs);
-    FAIL() << "accepted";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), mistake.message);
-  }
+  EXPECT_EQ(testing::error_of([&] { graph.add_node(*mistake.op, inputs, mistake.attrs); }),
+            mistake.message);
 }
 
 std::string name_of_test(const ::testing::TestParamInfo<Mistake>& info) {
@@ -392,12 +389,8 @@ TEST(InferenceErrors, name_the_node_once_in_a_graph_that_is_verified) {
   graph.rename(y, "y");
   b.output("y", y);
   graph.set_type(x, f32({2, 4}));
-  try {
-    verify(graph);
-    FAIL() << "accepted";
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "add %y: shapes do not broadcast together: [2x4] and [3]");
-  }
+  EXPECT_EQ(testing::error_of([&] { verify(graph); }),
+            "add %y: shapes do not broadcast together: [2x4] and [3]");
 }
 
 }  // namespace

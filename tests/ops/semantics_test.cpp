@@ -10,6 +10,7 @@
 #include "ir/builder.h"
 #include "ir/interpret.h"
 #include "ir/op_def.h"
+#include "tests/testing.h"
 
 namespace grimace {
 namespace {
@@ -49,12 +50,7 @@ struct Sums {
     return {numbers.begin(), numbers.end()};
   }
   std::string run_error(Value value) {
-    try {
-      result<float>(value);
-    } catch (const RunError& error) {
-      return error.what();
-    }
-    return "no error";
+    return testing::error_of<RunError>([&] { result<float>(value); });
   }
 };
 
@@ -240,13 +236,8 @@ TEST(Interpret, says_what_input_is_missing_or_of_another_type) {
   Sums s;
   const Value x = s.given<float>({2}, {1, 2});
   s.b.output("y", s.b.exp(x));
-  const auto error_with = [&](const std::map<std::string, Buffer>& inputs) -> std::string {
-    try {
-      interpret(s.graph, inputs);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+  const auto error_with = [&](const std::map<std::string, Buffer>& inputs) {
+    return testing::error_of([&] { interpret(s.graph, inputs); });
   };
   EXPECT_EQ(error_with({}), "interpret: no value for input 'in0' f32[2]");
   EXPECT_EQ(error_with({{"in0", Buffer({DType::f64, {2}})}}),

@@ -29,7 +29,7 @@ inline void expect_same(const std::map<std::string, Buffer>& expected,
       EXPECT_EQ(buffer.data, actual.at(name).data) << name;
       continue;
     }
-    EXPECT_LE(relative_error(buffer.view(), actual.at(name).view()), tolerance) << name;
+    EXPECT_LE(relative_max_error(buffer.view(), actual.at(name).view()), tolerance) << name;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,25 +19,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using testing::error_of;
 using ::testing::HasSubstr;
-
-std::string content(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 size_t files_in(const fs::path& dir) {
   return static_cast<size_t>(std::distance(fs::directory_iterator(dir), {}));
-}
-
-template <typename Kind, typename F>
-std::string error_of(F&& call) {
-  try {
-    call();
-  } catch (const Kind& error) {
-    return error.what();
-  }
-  return "no error of the expected kind";
 }
 
 // Makes this process root of a namespace of its own, where it may mount; false where that is
@@ -76,10 +63,10 @@ TEST(AtomicFile, the_old_content_stays_until_commit) {
   {
     AtomicFile file(dir / "f");
     file.write("new content");
-    EXPECT_EQ(content(dir / "f"), "old");
+    EXPECT_EQ(testing::file_text(dir / "f"), "old");
     file.commit();
   }
-  EXPECT_EQ(content(dir / "f"), "new content");
+  EXPECT_EQ(testing::file_text(dir / "f"), "new content");
   EXPECT_EQ(files_in(dir.path()), 1u);
 }
 
@@ -91,7 +78,7 @@ TEST(AtomicFile, without_commit_nothing_is_left_behind) {
     file.write("half");
     EXPECT_TRUE(fs::exists(dir / "f.partial"));
   }
-  EXPECT_EQ(content(dir / "f"), "old");
+  EXPECT_EQ(testing::file_text(dir / "f"), "old");
   EXPECT_EQ(files_in(dir.path()), 1u);
 }
 
@@ -108,6 +95,33 @@ TEST(AtomicFile, a_missing_folder_or_a_folder_in_the_way_is_a_run_error) {
   EXPECT_EQ(files_in(dir.path()), 1u);
 }
 
+TEST(AtomicFile, what_is_no_regular_file_stays_what_it_is) {
+  const testing::ScratchDir dir;
+  ASSERT_EQ(mkfifo((dir / "fifo").c_str(), 0600), 0);
+  fs::create_symlink(dir / "fifo", dir / "to_fifo");
+  fs::create_symlink(dir / "absent", dir / "to_nothing");
+  for (const char* name : {"fifo", "to_fifo"})
+    EXPECT_THAT(error_of<RunError>([&] { AtomicFile file(dir / name); }),
+                HasSubstr("cannot replace " + (dir / name).string() +
+                          ": it is a device or pipe, not a regular file; choose another name"));
+  EXPECT_THAT(error_of<RunError>([&] { AtomicFile file(dir / "to_nothing"); }),
+              HasSubstr("cannot follow the link " + (dir / "to_nothing").string()));
+  EXPECT_TRUE(fs::is_fifo(dir / "fifo"));
+  EXPECT_TRUE(fs::is_symlink(dir / "to_nothing"));
+  EXPECT_EQ(files_in(dir.path()), 3u);
+}
+
+TEST(AtomicFile, a_link_stays_and_the_file_behind_it_is_replaced) {
+  const testing::ScratchDir dir, other;
+  std::ofstream(other / "f") << "old";
+  fs::create_symlink(other / "f", dir / "link");
+  write_text(dir / "link", "new");
+  EXPECT_TRUE(fs::is_symlink(dir / "link"));
+  EXPECT_EQ(testing::file_text(other / "f"), "new");
+  EXPECT_EQ(files_in(dir.path()), 1u);
+  EXPECT_EQ(files_in(other.path()), 1u);
+}
+
 TEST(AtomicFile, on_a_full_disk_the_old_content_stays_and_the_error_says_so) {
   const testing::ScratchDir dir;
   on_small_disk(dir.path(), 0, [&] {
@@ -118,7 +132,7 @@ TEST(AtomicFile, on_a_full_disk_the_old_content_stays_and_the_error_says_so) {
                   file.commit();
                 }),
                 AllOf(HasSubstr((dir / "f").string()), HasSubstr("No space left on device")));
-    EXPECT_EQ(content(dir / "f"), "old");
+    EXPECT_EQ(testing::file_text(dir / "f"), "old");
     EXPECT_EQ(files_in(dir.path()), 1u);
   });
 }

@@ -112,10 +112,13 @@ TEST(Checkpoint, a_step_saved_after_going_back_is_never_the_one_deleted) {
 
 TEST(Checkpoint, leftovers_of_interrupted_writes_are_removed) {
   const testing::ScratchDir dir;
-  std::ofstream(dir / "checkpoint-7.safetensors.partial") << "half";
+  for (const char* name :
+       {"checkpoint-7.safetensors.partial", "checkpoint-best.safetensors.partial"})
+    std::ofstream(dir / name) << "half";
   save(dir.path(), 6, 1);
-  EXPECT_EQ(remove_interrupted_writes(dir.path()), 1);
+  EXPECT_EQ(remove_interrupted_writes(dir.path()), 2);
   EXPECT_FALSE(fs::exists(dir / "checkpoint-7.safetensors.partial"));
+  EXPECT_FALSE(fs::exists(dir / "checkpoint-best.safetensors.partial"));
   EXPECT_EQ(remove_interrupted_writes(dir / "absent"), 0);
 }
 
@@ -149,12 +152,7 @@ TEST(Checkpoint, other_files_and_newer_versions_are_refused) {
   const testing::ScratchDir dir;
   const auto error_of = [&](const Metadata& metadata) -> std::string {
     save_safetensors(dir / "f.safetensors", {}, metadata);
-    try {
-      load_checkpoint(dir / "f.safetensors");
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+    return testing::error_of([&] { load_checkpoint(dir / "f.safetensors"); });
   };
   EXPECT_THAT(error_of({{"kind", "pretrain"}}), HasSubstr("is not a checkpoint"));
   Metadata good{{"format", "grimace-checkpoint"},
@@ -162,7 +160,7 @@ TEST(Checkpoint, other_files_and_newer_versions_are_refused) {
                 {"step", "5"},
                 {"epoch", "0"},
                 {"config", ""}};
-  EXPECT_EQ(error_of(good), "");
+  EXPECT_EQ(error_of(good), "no error");
   for (const std::string bad : {"-1", "5x", "", " 5", "99999999999999999999"}) {
     Metadata metadata = good;
     metadata["step"] = bad;

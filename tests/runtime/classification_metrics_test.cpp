@@ -87,5 +87,12 @@ TEST(ClassificationMetrics, are_found_by_their_names) {
   EXPECT_THROW(m.value("auc"), Error);
 }
 
+TEST(ConfusionMatrix, has_no_cells_outside) {
+  const ConfusionMatrix matrix = matrix_of({{1, 2}, {3, 4}});
+  EXPECT_EQ(matrix.at(1, 0), 3);
+  for (const auto& [label, predicted] : {std::pair(0, 2), {2, 0}, {-1, 1}, {1, -1}})
+    EXPECT_THROW((void)matrix.at(label, predicted), InternalError) << label << ", " << predicted;
+}
+
 }  // namespace
 }  // namespace grimace

@@ -209,15 +209,27 @@ void add_tensor_parts(Files& files) {
                    pickled(dict({{"model", dict({{"w", ForgedTensor().pickle()},
                                                  {"w", ForgedTensor().pickle()}})}})),
                    "is there twice"});
-  std::vector<std::pair<std::string, std::string>> many;
-  for (int i = 0; i < 500; ++i) {
-    ForgedTensor shared;
-    shared.shape = {250'000}, shared.strides = {1}, shared.elements = 250'000;
-    many.emplace_back(cat("w", i), shared.pickle());
-  }
-  ForgedZip sharing = pth_with(whole(dict({{"model", dict(many)}})));
-  sharing.entries[2].data = std::string(1'000'000, '\0');
-  files.push_back({"one storage 500 times", sharing.bytes(), "it is made to harm"});
+  const std::string tensor = ForgedTensor().pickle();
+  files.push_back(
+      {"name of a state twice",
+       pickled(dict({{"model", dict({{"w", tensor}})},
+                     {"optimizer", dict({{"state", dict({{"0", dict({{"exp_avg", tensor}})}})},
+                                         {"param_groups", "](" + dict({{"lr", "K\x01"}}) + "e"},
+                                         {"exp_avg", dict({{"w", tensor}})}})}})),
+       "\"optimizer.exp_avg.w\" is there twice"});
+  const auto sharing = [](const std::vector<int64_t>& shape, const std::vector<int64_t>& strides) {
+    std::vector<std::pair<std::string, std::string>> many;
+    for (int i = 0; i < 500; ++i) {
+      ForgedTensor shared;
+      shared.shape = shape, shared.strides = strides, shared.elements = 250'000;
+      many.emplace_back(cat("w", i), shared.pickle());
+    }
+    ForgedZip zip = pth_with(whole(dict({{"model", dict(many)}})));
+    zip.entries[2].data = std::string(1'000'000, '\0');
+    return zip.bytes();
+  };
+  files.push_back({"one storage 500 times", sharing({250'000}, {1}), "it is made to harm"});
+  files.push_back({"its two ends 500 times", sharing({2}, {249'999}), "it is made to harm"});
 }
 
 using Z = ForgedZip&;

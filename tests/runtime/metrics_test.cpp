@@ -13,11 +13,6 @@
 namespace grimace {
 namespace {
 
-std::string content(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 StepMetrics at(int64_t step) {
   return {.step = step, .epoch = step / 2, .loss = 0.5};
 }
@@ -49,27 +44,27 @@ TEST(Metrics, what_is_not_finite_becomes_null) {
 TEST(Metrics, lines_are_appended_at_once) {
   const testing::ScratchDir dir;
   MetricsWriter writer(dir / "m.jsonl", 0);
-  EXPECT_EQ(content(dir / "m.jsonl"), "");
+  EXPECT_EQ(testing::file_text(dir / "m.jsonl"), "");
   writer.append(to_json(at(0)));
-  EXPECT_EQ(content(dir / "m.jsonl"), lines(1));
+  EXPECT_EQ(testing::file_text(dir / "m.jsonl"), lines(1));
   writer.append(to_json(at(1)));
-  EXPECT_EQ(content(dir / "m.jsonl"), lines(2));
+  EXPECT_EQ(testing::file_text(dir / "m.jsonl"), lines(2));
 }
 
 TEST(Metrics, a_resumed_run_drops_the_steps_it_does_again) {
   const testing::ScratchDir dir;
   std::ofstream(dir / "m.jsonl") << lines(7);
   MetricsWriter writer(dir / "m.jsonl", 4);
-  EXPECT_EQ(content(dir / "m.jsonl"), lines(4));
+  EXPECT_EQ(testing::file_text(dir / "m.jsonl"), lines(4));
   writer.append(to_json(at(4)));
-  EXPECT_EQ(content(dir / "m.jsonl"), lines(5));
+  EXPECT_EQ(testing::file_text(dir / "m.jsonl"), lines(5));
 }
 
 TEST(Metrics, a_new_run_starts_an_empty_file) {
   const testing::ScratchDir dir;
   std::ofstream(dir / "m.jsonl") << lines(7);
   MetricsWriter writer(dir / "m.jsonl", 0);
-  EXPECT_EQ(content(dir / "m.jsonl"), "");
+  EXPECT_EQ(testing::file_text(dir / "m.jsonl"), "");
 }
 
 TEST(Metrics, an_unfinished_or_damaged_tail_is_cut_off) {
@@ -79,7 +74,7 @@ TEST(Metrics, an_unfinished_or_damaged_tail_is_cut_off) {
         std::string("{\"step\":\"x\"}\n"), std::string("7\n")}) {
     std::ofstream(dir / "m.jsonl") << lines(3) << tail;
     const MetricsWriter writer(dir / "m.jsonl", 10);
-    EXPECT_EQ(content(dir / "m.jsonl"), lines(3)) << tail;
+    EXPECT_EQ(testing::file_text(dir / "m.jsonl"), lines(3)) << tail;
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "ir/error.h"
 #include "tests/runtime/pth_forge.h"
+#include "tests/testing.h"
 
 namespace grimace::testing {
 namespace {
@@ -24,12 +25,7 @@ PickleNode root(const std::string& value) {
   return pickle[pickle.root()];
 }
 std::string error_of(const std::string& value, const PickleLimits& limits = {}) {
-  try {
-    parse(value, limits);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return testing::error_of([&] { parse(value, limits); });
 }
 
 TEST(Pickle, integers_keep_their_sign_and_size) {

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "backends/backend.h"
 #include "tests/runtime/plan_graphs.h"
@@ -33,12 +34,6 @@ class Replay {
   const std::vector<std::string>& faults() const { return faults_; }
 
  private:
-  // A reshape is its input under another shape.
-  Value root(Value v) const {
-    while (v.producer() != nullptr && v.producer()->op().aliasing == Aliasing::reshape)
-      v = v.producer()->input(0);
-    return v;
-  }
   int64_t begin(Value v) const { return plan_.offset.at(v); }
   int64_t end(Value v) const { return begin(v) + v.type().bytes(); }
 
@@ -50,11 +45,11 @@ class Replay {
     intact_[v] = true;
   }
   void expect_intact(Value v, const std::string& reader) {
-    if (v.type().numel() > 0 && !intact_.at(root(v)))
+    if (v.type().numel() > 0 && !intact_.at(root_of(v)))
       faults_.push_back(cat(reader, " reads a value of type ", v.type(), " that was overwritten"));
   }
   void run(const Node& node) {
-    if (node.op().aliasing == Aliasing::reshape) {
+    if (is_view(node)) {
       if (begin(node.result()) != begin(node.input(0))) faults_.push_back("a reshape moved");
       return;
     }
@@ -209,6 +204,60 @@ TEST(Plan, reuses_the_memory_of_values_that_died) {
   EXPECT_EQ(plan.persistent_bytes, 4096);
   EXPECT_EQ(plan.transient_bytes, 3 * 4096);
   EXPECT_EQ(plan.lower_bound_bytes, 3 * 4096);
+}
+
+// More values than are compared with each other: they are placed as they come.
+TEST(Plan, keeps_very_many_values_apart) {
+  Graph graph;
+  Builder b(graph);
+  std::vector<Value> recent{b.input("x", {DType::f32, {16, 16}})};
+  PhiloxStream random(1, stream_id("values"));
+  for (int i = 0; i < 12'000; ++i) {
+    const Value v = recent[random.below(recent.size())];
+    const auto rows = static_cast<int64_t>(1 + random.below(static_cast<size_t>(v.dim(0))));
+    recent.push_back(random.coin() ? b.transpose(v, {1, 0})
+                                   : b.concat({b.slice(v, 0, 0, rows), v}, 0));
+    if (recent.back().type().numel() > 1000)
+      recent.back() = b.softmax(b.slice(b.slice(recent.back(), 0, 0, 7), 1, 0, 7));
+    if (recent.size() > 40) recent.erase(recent.begin());
+  }
+  b.output("y", recent.back());
+  const MemoryPlan plan = plan_memory(graph);
+  EXPECT_LE(plan.transient_bytes, 3 * plan.lower_bound_bytes);
+  std::unordered_map<const Node*, int> at;
+  for (const Node& node : graph.nodes()) at.emplace(&node, static_cast<int>(at.size()));
+  struct Life {
+    int64_t begin, end;
+    int last;
+  };
+  std::vector<Life> alive;
+  for (const Node& node : graph.nodes()) {
+    const Value v = node.result();
+    std::erase_if(alive, [&](const Life& life) { return life.last < at[&node]; });
+    int last = v.is_output() ? std::numeric_limits<int>::max() : at[&node];
+    for (const Node* user : v.users()) last = std::max(last, at[user]);
+    const Life life{plan.offset.at(v), plan.offset.at(v) + v.type().bytes(), last};
+    const bool may_overwrite = node.op().aliasing == Aliasing::elementwise;
+    for (const Life& other : alive)
+      ASSERT_TRUE(other.end <= life.begin || life.end <= other.begin ||
+                  (may_overwrite && other.last == at[&node] && other.begin == life.begin))
+          << node.describe();
+    alive.push_back(life);
+  }
+}
+
+TEST(Plan, refuses_values_whose_sizes_cannot_be_added_up) {
+  Graph graph("vast");
+  Builder b(graph);
+  for (int i = 0; i <= 1 << 18; ++i) b.input(cat("x", i), {DType::f32, {kMaxElements}});
+  try {
+    plan_memory(graph);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(),
+                 "graph 'vast': its values take more than 2^60 bytes together; use a smaller batch "
+                 "or smaller shapes");
+  }
 }
 
 }  // namespace

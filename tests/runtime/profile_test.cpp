@@ -133,7 +133,7 @@ class FailsOnce : public KernelFactory {
 };
 
 TEST(Profile, leaves_out_a_run_that_failed) {
-  const auto executable = make_host_executable(example(), std::make_unique<FailsOnce>(), {});
+  const auto executable = make_host_executable(example(), std::make_unique<FailsOnce>(), {}, 0);
   Profile profile(0, 1);
   executable->profile_into(&profile);
   EXPECT_THROW(executable->run(), RunError);

@@ -44,7 +44,8 @@ inline std::string integers(const std::vector<int64_t>& values) {
   for (const int64_t value : values) items.push_back(integer(value));
   return tuple(items);
 }
-inline std::string dict(const std::vector<std::pair<std::string, std::string>>& items) {
+using Items = std::vector<std::pair<std::string, std::string>>;  // keys and pickled values
+inline std::string dict(const Items& items) {
   std::string all = "}(";
   for (const auto& [key, value] : items) all += text(key) + value;
   return all + "u";

@@ -52,7 +52,7 @@ class BadFileTest : public ::testing::Test {
 enum class Damage { truncated, header_bit, data_bit };
 
 void damage(const fs::path& file, Damage kind) {
-  std::string bytes = read_bytes(file);
+  std::string bytes = file_text(file);
   if (kind == Damage::truncated) bytes.resize(bytes.size() / 2);
   if (kind == Damage::header_bit) bytes[300] ^= 4;
   if (kind == Damage::data_bit) bytes[bytes.size() - 5000] ^= 4;
@@ -142,7 +142,7 @@ TEST_F(BadFileTest, damaged_graph_files_are_refused) {
   const fs::path file = scratch_ / "model.graph";
   ASSERT_EQ(run_grimace({"graph", "save", file, "--model", run()}).exit_code, 0);
   ASSERT_EQ(run_grimace({"graph", "load", file}).exit_code, 0);
-  const std::string bytes = read_bytes(file);
+  const std::string bytes = file_text(file);
   const auto expect_graph_refused = [&](const std::string& damaged, const std::string& message) {
     write_bytes(file, damaged);
     expect_refused(run_grimace({"graph", "load", file}), file.string() + ": " + message);

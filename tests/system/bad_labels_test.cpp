@@ -36,8 +36,8 @@ class BadLabelsTest : public ::testing::Test {
     return write_list(text);
   }
   Outcome finetune(const fs::path& list, const Words& more = {}) {
-    return run_grimace(Words{"finetune", "--config", tiny_recipe(), "--data", list, "--out", run_} +
-                       more);
+    return run_grimace(
+        Words{"finetune", "--config", tiny_recipe_file(), "--data", list, "--out", run_} + more);
   }
   // The log without the folder of the test.
   std::string told(const Outcome& outcome) {

@@ -2,8 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
 #include "ir/error.h"
 #include "tests/data/clips.h"
 #include "tests/system/tiny_run.h"
@@ -52,7 +50,7 @@ class BadListTest : public ::testing::Test {
   }
 
   Words pretrain_on(const fs::path& list, const Words& more = {}) {
-    return Words{"pretrain", "--config", tiny_recipe(), "--data", list, "--out", run_} + more;
+    return Words{"pretrain", "--config", tiny_recipe_file(), "--data", list, "--out", run_} + more;
   }
 
   void expect_list_refused(const fs::path& list, const std::string& place) {
@@ -121,7 +119,7 @@ TEST_F(BadListTest, clips_that_are_missing_are_refused) {
 
 TEST_F(BadListTest, truncated_clips_are_refused) {
   write_clip(scratch_ / "whole.mp4", 40);
-  const std::string bytes = read_bytes(scratch_ / "whole.mp4");
+  const std::string bytes = file_text(scratch_ / "whole.mp4");
   write_bytes(scratch_ / "cut.mp4", bytes.substr(0, bytes.size() / 2));
   expect_clip_refused("cut.mp4", "not a readable video");
 }
@@ -193,6 +191,16 @@ TEST_F(BadListTest, data_check_names_the_bad_clips_alone_and_passes_a_good_list)
   const Outcome good = run_grimace({"data", "check", faces_list()});
   EXPECT_EQ(good.exit_code, 0) << good.out;
   EXPECT_THAT(good.out, HasSubstr("24 clips, 0 unreadable"));
+}
+
+TEST_F(BadListTest, names_of_clips_cannot_steer_the_terminal) {
+  const fs::path list = list_of("gone\x1b[2J.mp4");
+  for (const Words& command :
+       {Words{"data", "check", list}, pretrain_on(list, {"--dry-run", "1"})}) {
+    const Outcome outcome = run_grimace(command);
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_THAT(outcome.out, AllOf(HasSubstr("gone?[2J.mp4"), Not(HasSubstr("\x1b"))));
+  }
 }
 
 }  // namespace

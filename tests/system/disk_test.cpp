@@ -85,8 +85,9 @@ TEST(FullDisk, with_room_for_the_next_checkpoint_alone_lets_a_run_continue) {
   SKIP_WITHOUT(disk);
   const fs::path run = disk.path() / "run";
   pretrain_well(run, {"--set", "run.save_every_steps=3"});
-  fs::remove(checkpoint(run, 12));
+  ASSERT_TRUE(fs::remove(checkpoint(run, 12)));
   pretrain_well(run, {"--set", "run.save_every_steps=3"});
+  EXPECT_NO_THROW(load_checkpoint(checkpoint(run, 12)));
 }
 
 TEST(ReadOnlyDisk, is_refused_before_the_first_step) {

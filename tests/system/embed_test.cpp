@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <fstream>
+#include <limits>
 
+#include "runtime/safetensors.h"
 #include "tests/system/tiny_run.h"
 
 namespace grimace::testing {
@@ -12,11 +14,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-std::string text_of(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 TEST(Embed, takes_both_kinds_of_model_and_says_which_feature_it_is) {
   const ScratchDir dir;
@@ -26,9 +23,9 @@ TEST(Embed, takes_both_kinds_of_model_and_says_which_feature_it_is) {
                    dir / "e.csv", "--picture", dir / "e.png"});
   EXPECT_EQ(encoder.exit_code, 0) << encoder.err;
   EXPECT_THAT(encoder.out, HasSubstr("24 clips, 32 features each: the mean of the pre-trained"));
-  EXPECT_THAT(text_of(dir / "e.npy"), HasSubstr("'shape': (24, 32)"));
-  EXPECT_THAT(text_of(dir / "e.png"), StartsWith("\x89PNG"));
-  const std::string csv = text_of(dir / "e.csv");
+  EXPECT_THAT(file_text(dir / "e.npy"), HasSubstr("'shape': (24, 32)"));
+  EXPECT_THAT(file_text(dir / "e.png"), StartsWith("\x89PNG"));
+  const std::string csv = file_text(dir / "e.csv");
   EXPECT_EQ(std::ranges::count(csv, '\n'), 25);
   EXPECT_THAT(csv, HasSubstr(",happy,"));
 
@@ -40,7 +37,7 @@ TEST(Embed, takes_both_kinds_of_model_and_says_which_feature_it_is) {
       run_grimace({"embed", faces_list(), "--model", dir / "ft", "--out", dir / "f.npy"});
   EXPECT_EQ(feature.exit_code, 0) << feature.err;
   EXPECT_THAT(feature.out, HasSubstr("the classifier's feature before its head"));
-  EXPECT_NE(text_of(dir / "e.npy"), text_of(dir / "f.npy"));
+  EXPECT_NE(file_text(dir / "e.npy"), file_text(dir / "f.npy"));
 
   const Outcome page =
       run_grimace({"report", dir / "run", dir / "ft", dir / "e.png", "--out", dir / "page.html"});
@@ -59,7 +56,7 @@ TEST(Embed, leaves_out_what_it_cannot_read_and_its_exit_code_says_so) {
       run_grimace({"embed", dir / "bad.mp4", clip, "--model", dir / "run", "--out", dir / "e.npy"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("bad.mp4"));
-  EXPECT_THAT(text_of(dir / "e.npy"), HasSubstr("'shape': (1, 32)"));
+  EXPECT_THAT(file_text(dir / "e.npy"), HasSubstr("'shape': (1, 32)"));
   expect_refused(
       run_grimace({"embed", dir / "bad.mp4", "--model", dir / "run", "--out", dir / "x.npy"}),
       "bad.mp4");
@@ -67,6 +64,27 @@ TEST(Embed, leaves_out_what_it_cannot_read_and_its_exit_code_says_so) {
   expect_refused(
       run_grimace({"embed", clip, "--model", "mae-dfer-classifier", "--out", dir / "x.npy"}),
       "embed needs trained weights");
+}
+
+TEST(Embed, numbers_that_are_none_are_not_written) {
+  const ScratchDir dir;
+  pretrain_well(dir / "run");
+  const SafetensorsFile good(checkpoint(dir / "run", 12));
+  std::vector<Tensor> tensors;
+  for (const std::string& name : good.names()) tensors.push_back(good.tensor(name));
+  std::vector<NamedView> views;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i].type().dtype == DType::f32)
+      std::ranges::fill(tensors[i].as<float>(), std::numeric_limits<float>::quiet_NaN());
+    views.push_back({good.names()[i], tensors[i].view()});
+  }
+  save_safetensors(dir / "run" / "checkpoint-13.safetensors", views, good.all_metadata());
+  const Outcome outcome =
+      run_grimace({"embed", faces_list(), "--model", dir / "run" / "checkpoint-13.safetensors",
+                   "--out", dir / "e.npy"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr(".mp4: the model's feature is not finite"));
+  EXPECT_FALSE(std::filesystem::exists(dir / "e.npy"));
 }
 
 }  // namespace

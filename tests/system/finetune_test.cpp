@@ -30,7 +30,7 @@ class FinetuneTest : public ::testing::Test {
  protected:
   // The tiny recipe names no model, so the command chooses the classifier.
   Words finetune(const fs::path& out, const Words& more = {}, const fs::path& list = faces_list()) {
-    return Words{"finetune", "--config", tiny_recipe(), "--data", list, "--out", out} + more;
+    return Words{"finetune", "--config", tiny_recipe_file(), "--data", list, "--out", out} + more;
   }
   Outcome finetune_well(const fs::path& out, const Words& more = {}) {
     Outcome outcome = run_grimace(finetune(out, more));
@@ -79,7 +79,7 @@ TEST_F(FinetuneTest, labelled_clips_become_a_classifier_and_its_figures) {
   }
   EXPECT_THAT(names_in(scratch_ / "figures"),
               ElementsAre("confusion.png", "metrics.json", "pred.csv", "views.txt"));
-  const auto json = nlohmann::json::parse(read_bytes(scratch_ / "figures" / "metrics.json"));
+  const auto json = nlohmann::json::parse(file_text(scratch_ / "figures" / "metrics.json"));
   EXPECT_EQ(json["clips"], 24);
   EXPECT_EQ(json["classes"].size(), 7u);
   EXPECT_EQ(json["classes"][0]["name"], "angry");
@@ -124,7 +124,7 @@ TEST_P(FinetunePrecisionTest, a_resumed_run_equals_an_uninterrupted_one_bit_for_
   EXPECT_THAT(outcome.err, HasSubstr("checkpoint-5.safetensors, step 5\n"));
   expect_same_tensors(checkpoint(whole, 12), checkpoint(run_, 12));
   expect_same_losses(metrics(whole), metrics(run_));
-  EXPECT_EQ(read_bytes(whole / "validation.jsonl"), read_bytes(run_ / "validation.jsonl"));
+  EXPECT_EQ(file_text(whole / "validation.jsonl"), file_text(run_ / "validation.jsonl"));
   for (const char* name : {"head.weight", "blocks.0.mlp.fc1.weight"})
     EXPECT_EQ(bytes_of(whole / "checkpoint-best.safetensors", name),
               bytes_of(run_ / "checkpoint-best.safetensors", name));
@@ -288,7 +288,7 @@ TEST_F(FinetuneTest, averaged_parameters_can_be_evaluated_where_a_run_kept_them)
   const auto answers = [&](const fs::path& model, const Words& more) {
     const Outcome outcome = evaluate(model, more + Words{"--out", scratch_ / "figures"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    return read_bytes(scratch_ / "figures" / "pred.csv");
+    return file_text(scratch_ / "figures" / "pred.csv");
   };
   EXPECT_EQ(answers(still, {}), answers(scratch_ / "start", {}));
   EXPECT_EQ(answers(still, {"--ema"}), answers(still, {}));
@@ -335,51 +335,14 @@ TEST_F(FinetuneTest, a_dry_run_writes_nothing) {
 
 // The published fine-tuning script's command line, with the sizes of a tiny model.
 TEST_F(FinetuneTest, the_authors_command_line_is_accepted) {
-  finetune_well(run_, {"--model",
-                       "vit_base_dim512_no_depth_patch16_160",
-                       "--encoder_depth",
-                       "2",
-                       "--attn_type",
-                       "local_global",
-                       "--lg_classify_token_type",
-                       "region",
-                       "--nb_classes",
-                       "7",
-                       "--layer_decay",
-                       "0.75",
-                       "--drop_path",
-                       "0.1",
-                       "--mixup",
-                       "0.8",
-                       "--cutmix",
-                       "1.0",
-                       "--mixup_prob",
-                       "1.0",
-                       "--mixup_switch_prob",
-                       "0.5",
-                       "--smoothing",
-                       "0.1",
-                       "--aa",
-                       "rand-m7-n4-mstd0.5-inc1",
-                       "--reprob",
-                       "0.25",
-                       "--recount",
-                       "1",
-                       "--num_sample",
-                       "1",
-                       "--opt_betas",
-                       "0.9",
-                       "0.999",
-                       "--warmup_epochs",
-                       "0",
-                       "--val_metric",
-                       "acc1",
-                       "--test_num_segment",
-                       "2",
-                       "--test_num_crop",
-                       "2",
-                       "--seed",
-                       "1"});
+  finetune_well(run_,
+                words_of("--model vit_base_dim512_no_depth_patch16_160 --encoder_depth 2 "
+                         "--attn_type local_global --lg_classify_token_type region --nb_classes 7 "
+                         "--layer_decay 0.75 --drop_path 0.1 --mixup 0.8 --cutmix 1.0 "
+                         "--mixup_prob 1.0 --mixup_switch_prob 0.5 --smoothing 0.1 "
+                         "--aa rand-m7-n4-mstd0.5-inc1 --reprob 0.25 --recount 1 --num_sample 1 "
+                         "--opt_betas 0.9 0.999 --warmup_epochs 0 --val_metric acc1 "
+                         "--test_num_segment 2 --test_num_crop 2 --seed 1"));
   const Outcome outcome = evaluate(run_, {"--set", "data.test_num_segment=1"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }
@@ -394,7 +357,7 @@ TEST_F(FinetuneTest, the_authors_folder_of_lists_is_taken) {
   fs::copy_file(folder / "train.csv", folder / "val.csv");
   const Outcome outcome = run_grimace({"finetune",
                                        "--config",
-                                       tiny_recipe(),
+                                       tiny_recipe_file(),
                                        "--output_dir",
                                        run_,
                                        "--data_path",

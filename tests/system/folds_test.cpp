@@ -41,8 +41,9 @@ class FoldsSystemTest : public ::testing::Test {
     return run_grimace(Words{"data", "prepare", "ravdess", root_, "--out", lists_} + more);
   }
   Words finetune(const Words& more) {
-    return Words{"finetune", "--config", tiny_recipe(), "--data", lists_,        "--out",
-                 run_,       "--steps",  "4",           "--set",  "data.folds=6"} +
+    return Words{"finetune",    "--config", tiny_recipe_file(), "--data", lists_,
+                 "--out",       run_,       "--steps",          "4",      "--set",
+                 "data.folds=6"} +
            more;
   }
   Outcome finetune_well(const Words& more) {
@@ -67,7 +68,7 @@ TEST_F(FoldsSystemTest, lists_are_written_with_their_numbers_told) {
   EXPECT_THAT(outcome.err, HasSubstr("RAVDESS was published with other numbers of clips"));
   EXPECT_THAT(names_in(lists_),
               ElementsAre("fold-1", "fold-2", "fold-3", "fold-4", "fold-5", "fold-6"));
-  EXPECT_EQ(read_bytes(lists_ / "fold-6/test.csv"),
+  EXPECT_EQ(file_text(lists_ / "fold-6/test.csv"),
             cat("path,label\n", (root_ / "Actor_21/02-01-05-01-01-01-21.mp4").string(), ",angry\n",
                 (root_ / "Actor_22/02-01-02-01-01-01-22.mp4").string(), ",calm\n",
                 (root_ / "Actor_23/02-01-05-01-01-01-23.mp4").string(), ",angry\n",
@@ -88,6 +89,19 @@ TEST_F(FoldsSystemTest, lists_that_cannot_be_made_leave_nothing) {
   EXPECT_THAT(names_in(lists_), ElementsAre("mine"));
 }
 
+TEST_F(FoldsSystemTest, a_folder_with_the_name_of_unfinished_lists_is_left_alone) {
+  for (const char* name : {"lists.partial", "lists.1-0.partial"}) {
+    fs::create_directory(scratch_ / name);
+    std::ofstream(scratch_ / name / "mine") << "x";
+  }
+  const Outcome outcome = prepare();
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(names_in(scratch_.path()),
+              ElementsAre("RAVDESS", "lists", "lists.1-0.partial", "lists.partial"));
+  for (const char* name : {"lists.partial", "lists.1-0.partial"})
+    EXPECT_THAT(names_in(scratch_ / name), ElementsAre("mine"));
+}
+
 TEST_F(FoldsSystemTest, every_fold_is_trained_and_tested_and_their_mean_told) {
   prepare();
   const Outcome outcome = finetune_well({"--folds", "all"});
@@ -99,7 +113,7 @@ TEST_F(FoldsSystemTest, every_fold_is_trained_and_tested_and_their_mean_told) {
     EXPECT_THAT(names_in(fold(k)),
                 ElementsAre("checkpoint-4.safetensors", "confusion.png", "metrics.json",
                             "metrics.jsonl", "pred.csv", "views.txt"));
-  EXPECT_EQ(nlohmann::json::parse(read_bytes(run_ / "folds.json"))["folds"].size(), 6u);
+  EXPECT_EQ(nlohmann::json::parse(file_text(run_ / "folds.json"))["folds"].size(), 6u);
 
   // The same again neither trains nor tests.
   const Outcome again = finetune_well({"--folds", "all"});
@@ -157,6 +171,21 @@ TEST_F(FoldsSystemTest, a_test_is_done_again_when_the_model_or_the_list_is_newer
     EXPECT_THAT(finetune_well({"--fold", "1"}).err, HasSubstr("wrote pred.csv"));
     fs::last_write_time(file, old);
     EXPECT_THAT(finetune_well({"--fold", "1"}).err, ::testing::Not(HasSubstr("wrote pred.csv")));
+  }
+}
+
+TEST_F(FoldsSystemTest, a_test_is_done_again_when_its_figures_are_not_of_this_model) {
+  prepare();
+  finetune_well({"--fold", "1"});
+  const fs::path file = fold(1) / "metrics.json";
+  const auto good = nlohmann::json::parse(file_text(file));
+  for (const char* confusion :
+       {"[[1, 2, 3], [4, 5, 6], [7, 8, 9]]", "[[1, -2], [3, 4]]", "[[4]]"}) {
+    auto damaged = good;
+    damaged["confusion"] = nlohmann::json::parse(confusion);
+    write_bytes(file, damaged.dump());
+    EXPECT_THAT(finetune_well({"--fold", "1"}).err, HasSubstr("wrote pred.csv")) << confusion;
+    EXPECT_EQ(nlohmann::json::parse(file_text(file)), good);
   }
 }
 

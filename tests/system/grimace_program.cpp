@@ -9,10 +9,10 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <fstream>
 #include <thread>
 
 #include "ir/error.h"
-#include "tests/data/clips.h"
 
 namespace fs = std::filesystem;
 
@@ -45,6 +45,8 @@ Program::Program(const Words& arguments) {
   pointers.push_back(nullptr);
   const std::string out = scratch_ / "out";
   const std::string err = scratch_ / "err";
+  for (const std::string& path : {out, err})
+    std::ofstream{path};  // it may be killed before its start
   pid_ = fork();
   internal_check(pid_ >= 0, "cannot start a process");
   if (pid_ == 0) become_grimace(pointers.data(), out.c_str(), err.c_str());
@@ -75,7 +77,7 @@ Outcome Program::wait() {
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   const int code = WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_);
-  return {code, read_bytes(scratch_ / "out"), read_bytes(scratch_ / "err")};
+  return {code, file_text(scratch_ / "out"), file_text(scratch_ / "err")};
 }
 
 Outcome run_grimace(const Words& arguments) {

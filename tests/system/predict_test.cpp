@@ -25,7 +25,7 @@ class PredictTest : public ::testing::Test {
   static void SetUpTestSuite() {
     folder_ = new ScratchDir;
     const Outcome outcome = run_grimace(
-        {"finetune", "--config", tiny_recipe(), "--data", faces_list(), "--out", model()});
+        {"finetune", "--config", tiny_recipe_file(), "--data", faces_list(), "--out", model()});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   }
   static void TearDownTestSuite() { delete folder_; }
@@ -155,6 +155,38 @@ TEST_F(PredictTest, ctrl_c_keeps_what_was_found) {
   EXPECT_GT(lines.size(), 5u);
   EXPECT_LT(lines.size(), 1400u);  // a whole run has some 1500
   EXPECT_FALSE(fs::exists(partial));
+}
+
+TEST_F(PredictTest, ctrl_c_keeps_what_was_drawn_and_draws_no_more) {
+  write_clip(scratch_ / "long.mp4", 6000);
+  const fs::path csv = scratch_ / "rows.csv", drawn = scratch_ / "drawn.mp4";
+  Program program(Words{"predict", scratch_ / "long.mp4", "--model", model(), "--face", "none",
+                        "--stride", "1", "--out", csv, "--video", drawn});
+  std::error_code missing;
+  for (int i = 0; i < 6000 && program.running(); ++i) {
+    const auto size = fs::file_size(csv.string() + ".partial", missing);
+    if (!missing && size > 2000) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  program.send(SIGINT);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
+  EXPECT_GT(lines_of(csv).size(), 5u);
+  const int64_t frames = open_frames(drawn)->frame_count();
+  EXPECT_GT(frames, 5);
+  EXPECT_LT(frames, 5600);  // of 6000
+  EXPECT_EQ(names_in(scratch_.path()),
+            (std::vector<std::string>{"drawn.mp4", "long.mp4", "rows.csv"}));
+}
+
+TEST_F(PredictTest, the_video_that_is_read_is_not_drawn_on) {
+  const fs::path film = scratch_ / "film.mp4";
+  fs::copy(clip(), film);
+  const std::string bytes = file_text(film);
+  for (const char* name : {"film.mp4", "./film.mp4"})
+    expect_refused(predict({film}, {"--face", "none", "--video", scratch_ / name}),
+                   "is the video that is read; choose another name");
+  EXPECT_EQ(file_text(film), bytes);
 }
 
 TEST_F(PredictTest, nothing_on_standard_input_is_refused) {

@@ -10,29 +10,14 @@
 #include "data/synth.h"
 #include "ir/error.h"
 #include "runtime/safetensors.h"
+#include "tests/tiny_recipe.h"
 
 namespace fs = std::filesystem;
 
 namespace grimace::testing {
 namespace {
 
-constexpr const char* kRecipe = R"([model]
-image = 32
-frames = 4
-patch = 8
-embed_dim = 32
-heads = 2
-encoder_depth = 2
-decoder_dim = 16
-decoder_heads = 2
-decoder_depth = 1
-region = [2, 2, 4]
-
-[mask]
-ratio = 0.75
-window = [2, 2, 4]
-
-[data]
+constexpr const char* kSettings = R"([data]
 sampling_rate = 2
 
 [optim]
@@ -62,17 +47,18 @@ const fs::path& faces_list() {
   return list;
 }
 
-const fs::path& tiny_recipe() {
+const fs::path& tiny_recipe_file() {
   static const fs::path recipe = [] {
     const fs::path file = common_scratch() / "tiny.toml";
-    std::ofstream(file) << kRecipe;
+    std::ofstream(file) << tiny_recipe(kSettings);
     return file;
   }();
   return recipe;
 }
 
 Words pretrain(const fs::path& out, const Words& more) {
-  return Words{"pretrain", "--config", tiny_recipe(), "--data", faces_list(), "--out", out} + more;
+  return Words{"pretrain", "--config", tiny_recipe_file(), "--data", faces_list(), "--out", out} +
+         more;
 }
 
 Outcome pretrain_well(const fs::path& out, const Words& more) {

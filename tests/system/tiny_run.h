@@ -12,7 +12,7 @@ namespace grimace::testing {
 const std::filesystem::path& faces_list();
 
 // 4 frames of 32x32 pixels, token grid 2x4x4 in 2 regions; 12 steps of 8 clips, 3 an epoch.
-const std::filesystem::path& tiny_recipe();
+const std::filesystem::path& tiny_recipe_file();
 
 // pretrain with the tiny recipe and the faces into `out`.
 Words pretrain(const std::filesystem::path& out, const Words& more = {});

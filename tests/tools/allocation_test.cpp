@@ -10,6 +10,7 @@
 
 #include "backends/backend.h"
 #include "ir/op_def.h"
+#include "tests/tiny_recipe.h"
 #include "tools/random_step.h"
 #include "tools/recipe_model.h"
 
@@ -61,28 +62,8 @@ int posix_memalign(void** p, size_t alignment, size_t bytes) {
 namespace grimace {
 namespace {
 
-constexpr char kRecipe[] = R"(
-[model]
-name = "mae-dfer-pretrain"
-image = 32
-frames = 4
-patch = 8
-embed_dim = 32
-heads = 2
-encoder_depth = 2
-decoder_dim = 32
-decoder_heads = 2
-decoder_depth = 1
-region = [2, 2, 4]
-[mask]
-ratio = 0.75
-window = [2, 2, 4]
-[optim]
-batch_size = 2
-)";
-
 TEST(Step, allocates_nothing_but_argument_lists_of_products) {
-  const Recipe recipe = recipe_from_toml(kRecipe, "recipe");
+  const Recipe recipe = recipe_from_toml(testing::tiny_recipe(), "recipe");
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     const auto step = make_backend("cpu")->compile(*training_graph(recipe),
                                                    {.precision = precision, .threads = 2});

@@ -78,6 +78,9 @@ TEST(CommandLine, WrongUsageIsOneLineAndCodeTwo) {
   EXPECT_THAT(wrong({"graph", "print", "--after", "x"}), HasSubstr("no such pass"));
   EXPECT_THAT(wrong({"graph", "stats", "--model", "a\nb"}), HasSubstr("\"a?b\""));
   EXPECT_THAT(wrong({"data", "check", "/nowhere/list.csv"}), HasSubstr("/nowhere/list.csv"));
+  for (const char* fps : {"nan", "inf", "0"})
+    EXPECT_THAT(wrong({"predict", "x.mp4", "--model", "/nowhere", "--fps", fps}),
+                HasSubstr("--fps"));
 }
 
 TEST(CommandLine, TooManyOrTooFewValuesAreNamedInOneLine) {

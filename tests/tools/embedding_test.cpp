@@ -86,12 +86,10 @@ TEST(Projection, takes_few_equal_and_flat_points) {
 }
 
 TEST(Projection, tsne_refuses_more_points_than_it_can_compare) {
-  try {
-    project_tsne(Tensor(DType::f32, {5001, 1}));
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("at most 5000 points; got 5001"));
-  }
+  EXPECT_THAT(testing::error_of([] {
+                project_tsne(Tensor(DType::f32, {5001, 1}));
+              }),
+              HasSubstr("at most 5000 points; got 5001"));
 }
 
 TEST(EmbeddingFiles, npy_is_a_header_of_whole_64_bytes_and_the_numbers) {

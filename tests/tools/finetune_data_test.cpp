@@ -25,12 +25,7 @@ class FinetuneDataTest : public ::testing::Test {
     return labelled_clips(recipe_, file.string());
   }
   std::string error_of(const std::string& text) {
-    try {
-      read(text);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+    return testing::error_of([&] { read(text); });
   }
 
   testing::ScratchDir scratch_;

@@ -23,12 +23,7 @@ Recipe recipe_of(const std::vector<std::string>& pairs) {
 }
 
 std::string misfit(const std::vector<std::string>& pairs) {
-  try {
-    validate(recipe_of(pairs));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return testing::error_of([&] { validate(recipe_of(pairs)); });
 }
 
 // A classifier with the names of the published one, and small.

@@ -86,6 +86,37 @@ TEST(FoldTable, has_the_mean_of_the_folds_and_the_figures_of_all_clips) {
   EXPECT_NEAR(json["pooled"]["war"].get<double>(), 0.35, 1e-12);
 }
 
+TEST(FoldTable, of_matrices_of_different_classes_is_refused) {
+  const std::vector<FoldScore> scores{{1, matrix_of({{2, 0}, {1, 1}})}, {3, matrix_of({{4}})}};
+  for (const auto make : {fold_table, folds_json}) {
+    try {
+      make(scores);
+      ADD_FAILURE() << "accepted";
+    } catch (const Error& error) {
+      EXPECT_STREQ(
+          error.what(),
+          "fold 3 tells 1 classes apart and fold 1 2; folds of one data set have the same");
+    }
+  }
+}
+
+TEST(Confusion, of_a_file_is_read_and_anything_else_is_refused) {
+  const auto read = [](const std::string& text, int64_t classes) {
+    return confusion_from_json(nlohmann::json::parse(text), classes, "m.json");
+  };
+  const ConfusionMatrix matrix = read(R"({"confusion": [[1, 2], [3, 4]]})", 2);
+  EXPECT_EQ(matrix.at(0, 1), 2);
+  EXPECT_EQ(matrix.total(), 10);
+  for (const char* text :
+       {"[]", "3", "{}", R"({"confusion": 1})", R"({"confusion": {"a": [1], "b": [2]}})",
+        R"({"confusion": [[1, 2, 3], [4, 5, 6], [7, 8, 9]]})", R"({"confusion": [[1], [2]]})",
+        R"({"confusion": [[1, 2], [3]]})", R"({"confusion": [[1, 2], 3]})",
+        R"({"confusion": [[1, 2], [3, -4]]})", R"({"confusion": [[1, 2], [3, 4.5]]})",
+        R"({"confusion": [[1, 2], [3, 9223372036854775807]]})",
+        R"({"confusion": [[1, 2], [3, "4"]]})"})
+    EXPECT_THROW(read(text, 2), Error) << text;
+}
+
 TEST(FoldTable, of_one_fold_has_no_mean) {
   EXPECT_EQ(fold_table({{2, matrix_of({{1, 0}, {0, 1}})}}),
             "fold  clips   UAR %   WAR %  macro F1 %  weighted F1 %\n"

@@ -7,9 +7,9 @@
 #include <fstream>
 
 #include "ir/builder.h"
-#include "ir/serialize.h"
 #include "ir/text.h"
 #include "runtime/checkpoint.h"
+#include "runtime/graph_file.h"
 #include "runtime/pth.h"
 #include "tests/testing.h"
 
@@ -17,16 +17,8 @@ namespace grimace {
 namespace {
 
 using ::testing::AllOf;
+using testing::error_of;
 using ::testing::HasSubstr;
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 void write_file(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
@@ -138,6 +130,15 @@ TEST(ModelSource, TakesWhatShapesDoNotTellFromTheArgumentsInAFile) {
   EXPECT_EQ(told.target.group_size, 4);
   EXPECT_EQ(told.target.diff_weight, std::nullopt);
   EXPECT_TRUE(told.model.share_all);
+
+  // What only pre-training knew may be unknown here; the model may not.
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(recipe({{"args.mask_type", "random"}}).mask.type, "part_window");
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("left as \"part_window\""));
+  EXPECT_THAT(error_of([&] {
+                recipe({{"args.input_size", "many"}});
+              }),
+              HasSubstr("args.input_size"));
 }
 
 TEST(ModelSource, SaysWhatIsWrong) {

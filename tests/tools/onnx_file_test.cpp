@@ -185,11 +185,6 @@ Ran run_export(std::vector<std::string> words) {
   return ran;
 }
 
-std::string bytes_of(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
 TEST(OnnxFile, has_the_weights_of_its_file_and_names_the_classes) {
   const ScratchDir dir;
   const Recipe recipe = recipe_of({"data.classes=a,b,c,d,e"});
@@ -205,7 +200,7 @@ TEST(OnnxFile, has_the_weights_of_its_file_and_names_the_classes) {
   const Ran ran = run_export({"--model", file, "--onnx", dir / "m.onnx", "--batch-size", "4"});
   EXPECT_EQ(ran.code, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("operator set 17, 4 clips, "));
-  const onnx::ModelProto model = testing::parse_onnx(bytes_of(dir / "m.onnx"));
+  const onnx::ModelProto model = testing::parse_onnx(testing::file_text(dir / "m.onnx"));
   EXPECT_EQ(testing::onnx_fault(model), "");
   EXPECT_EQ(model.metadata_props(0).value(), "a,b,c,d,e");
   EXPECT_EQ(model.graph().input(0).type().tensor_type().shape().dim(0).dim_value(), 4);

@@ -81,7 +81,7 @@ TEST(PredictionFile, is_there_when_finished_and_not_before) {
   PredictionFile file(path.string(), kClasses);
   file.add(nobody());
   file.finish();
-  EXPECT_EQ(testing::read_bytes(path),
+  EXPECT_EQ(testing::file_text(path),
             prediction_csv_header(kClasses) + prediction_csv(nobody(), kClasses));
   EXPECT_THROW(PredictionFile((scratch / "rows.txt").string(), kClasses), Error);
 }

@@ -1,7 +1,10 @@
 // The page of a report: what it is made of, and that no file can break out of it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 
 #include "ir/error.h"
@@ -34,12 +37,7 @@ ReportData report_of(const std::filesystem::path& path) {
 }
 
 std::string refusal(const std::filesystem::path& path) {
-  try {
-    report_of(path);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+  return testing::error_of([&] { report_of(path); });
 }
 
 TEST(Report, gathers_what_a_run_folder_holds) {
@@ -139,7 +137,83 @@ TEST(Report, refuses_what_it_cannot_show) {
   write(dir / "x.jsonl", "{\"start\":0}\n");
   EXPECT_THAT(refusal(dir / "x.jsonl"), HasSubstr("holds no lines of predict"));
   write(dir / "x.jsonl", "{}\nprose\n");
+  EXPECT_THAT(refusal(dir / "x.jsonl"), HasSubstr("x.jsonl:2: is not JSON"));
+  write(dir / "x.jsonl", "{}\n[]\n");
   EXPECT_THAT(refusal(dir / "x.jsonl"), HasSubstr("x.jsonl:2: is no JSON object"));
+}
+
+TEST(Report, refuses_what_nests) {
+  const ScratchDir dir;
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  const auto refused = HasSubstr(": JSON of more than 64 brackets");
+  for (const std::string& text : {"{\"classes\":" + deep + "}", "{\"clips\":" + deep + "}"}) {
+    write(dir / "x.json", text);
+    EXPECT_THAT(refusal(dir / "x.json"), refused);
+  }
+  write(dir / "x.jsonl", "{\"start\":0,\"end\":1,\"person\":" + deep + "}\n");
+  EXPECT_THAT(refusal(dir / "x.jsonl"), refused);
+}
+
+TEST(Report, refuses_steps_and_epochs_that_no_run_reaches) {
+  const ScratchDir dir;
+  write(dir / "run/metrics.jsonl", "{\"step\":1,\"loss\":1}\n{\"step\":5e15,\"loss\":1}\n");
+  EXPECT_THAT(refusal(dir / "run"),
+              HasSubstr("metrics.jsonl:2: step is 5e+15; expected 0 to 1e+12"));
+  write(dir / "run/metrics.jsonl", "{\"step\":1e12,\"loss\":1e308}\n");
+  write(dir / "run/validation.jsonl", "{\"epoch\":-1,\"uar\":0.5}\n");
+  EXPECT_THAT(refusal(dir / "run"), HasSubstr("validation.jsonl:1: epoch is -1"));
+}
+
+// "a0":0,"a1":0, ...
+std::string probabilities(int first, int count) {
+  std::string text;
+  for (int i = first; i < first + count; ++i)
+    text += cat(text.empty() ? "" : ",", "\"a", i, "\":0.5");
+  return cat("{\"start\":", first, ",\"end\":", first + 1, ",\"probabilities\":{", text, "}}\n");
+}
+
+TEST(Report, shows_at_most_64_expressions_of_all_lines_together) {
+  const ScratchDir dir;
+  write(dir / "x.jsonl", probabilities(0, 40) + probabilities(24, 40));
+  EXPECT_EQ(report_of(dir / "x.jsonl").expressions.size(), 64u);
+  write(dir / "x.jsonl", probabilities(0, 40) + probabilities(25, 40));
+  EXPECT_THAT(refusal(dir / "x.jsonl"),
+              HasSubstr("x.jsonl:2: one class more than the 64 that a report shows"));
+  write(dir / "x.jsonl", probabilities(0, 65));
+  EXPECT_THAT(refusal(dir / "x.jsonl"), HasSubstr("x.jsonl:1: 65 probabilities"));
+}
+
+TEST(Report, lines_of_expressions_break_where_they_are_not_told) {
+  const ScratchDir dir;
+  write(dir / "x.jsonl", R"json({"start":0,"end":1,"label":"b","probabilities":{"a":0.25,"b":0.75}}
+{"start":1,"end":2,"label":"b","probabilities":{"b":0.5}}
+{"start":2,"end":3,"label":"no_face"}
+{"start":3,"end":4,"label":"a","probabilities":{"a":1,"b":0}}
+)json");
+  const ReportData report = report_of(dir / "x.jsonl");
+  const std::string chart = timeline_chart(report.timelines[0], report.expressions);
+  std::vector<size_t> points;  // of each line
+  for (size_t at = 0; (at = chart.find(" points=\"", at)) != std::string::npos; ++at) {
+    const std::string list = chart.substr(at + 9, chart.find('"', at + 9) - at - 9);
+    points.push_back(static_cast<size_t>(std::ranges::count(list, ',')));
+  }
+  EXPECT_THAT(points, ::testing::ElementsAre(1, 1, 2, 1));
+}
+
+// Exit code 1 where a chart has no place for a point; never ends where it counts ticks in vain.
+[[noreturn]] void draw_far_charts() {
+  alarm(5);
+  for (const double x : {5e15, 1e18, 1e300, -1e300, 2e7})
+    for (const double y : {0.0, 5e15, -1e300}) {
+      const double next = x + std::max(1.0, std::abs(x) * 1e-15);
+      for (const Curve& curve : {Curve{"loss", {{x, y}}}, Curve{"loss", {{x, y}, {next, -y}}}})
+        if (line_chart({curve}, "step").find("nan") != std::string::npos) _exit(1);
+    }
+  _exit(0);
+}
+
+TEST(ReportDeathTest, charts_of_numbers_beyond_counting_end) {
+  EXPECT_EXIT(draw_far_charts(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -12,10 +12,8 @@
 #define __global__
 #define __device__
 #define __host__
-#define __constant__
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-#define __align__(bytes) __attribute__((aligned(bytes)))
 // Blocks run one after another, so one copy serves them all. It is not poisoned between blocks;
 // dynamic shared memory is. (alignas goes before it, where both compilers accept it.)
 #define __shared__ static
@@ -33,15 +31,6 @@ struct alignas(8) float2 {
 struct alignas(16) float4 {
   float x, y, z, w;
 };
-struct alignas(8) int2 {
-  int x, y;
-};
-struct alignas(16) int4 {
-  int x, y, z, w;
-};
-struct alignas(8) uint2 {
-  unsigned x, y;
-};
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
@@ -50,15 +39,6 @@ inline float2 make_float2(float x, float y) {
 }
 inline float4 make_float4(float x, float y, float z, float w) {
   return {x, y, z, w};
-}
-inline int2 make_int2(int x, int y) {
-  return {x, y};
-}
-inline int4 make_int4(int x, int y, int z, int w) {
-  return {x, y, z, w};
-}
-inline uint2 make_uint2(unsigned x, unsigned y) {
-  return {x, y};
 }
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
   return {x, y, z, w};
@@ -73,55 +53,13 @@ extern dim3 block_size, grid_size;
 #define blockIdx (::grimace::cuda::emulator::block_index)
 #define blockDim (::grimace::cuda::emulator::block_size)
 #define gridDim (::grimace::cuda::emulator::grid_size)
-constexpr int warpSize = 32;
-
-template <typename T>
-inline T __ldg(const T* p) {
-  return *p;
-}
 
 // Kernels are written with the functions of <cmath>; these are what CUDA has besides.
-inline float rsqrtf(float v) {
-  return 1.0f / std::sqrt(v);
-}
-inline float __expf(float v) {
-  return std::exp(v);
-}
-inline float __logf(float v) {
-  return std::log(v);
-}
-inline float __fdividef(float a, float b) {
-  return a / b;
-}
-inline float __frcp_rn(float v) {
-  return 1.0f / v;
-}
-inline float __saturatef(float v) {
-  return std::fmin(std::fmax(v, 0.0f), 1.0f);
-}
-inline unsigned __float_as_uint(float v) {
-  return std::bit_cast<unsigned>(v);
-}
-inline int __float_as_int(float v) {
-  return std::bit_cast<int>(v);
-}
-inline float __uint_as_float(unsigned v) {
-  return std::bit_cast<float>(v);
-}
-inline float __int_as_float(int v) {
-  return std::bit_cast<float>(v);
-}
 inline int __popc(unsigned v) {
   return std::popcount(v);
 }
-inline int __clz(int v) {
-  return std::countl_zero(static_cast<unsigned>(v));
-}
 inline int __ffs(int v) {
   return __builtin_ffs(v);
-}
-inline unsigned __umulhi(unsigned a, unsigned b) {
-  return static_cast<unsigned>((uint64_t{a} * b) >> 32);
 }
 
 // No thread is ever interrupted between two waits, so an atomic is an ordinary change, and memory
@@ -133,13 +71,6 @@ inline T atomicAdd(T* place, U more) {
   *place = static_cast<T>(old + static_cast<T>(more));
   return old;
 }
-template <typename T, typename U>
-inline T atomicMax(T* place, U value) {
-  static_assert(std::is_integral_v<T>);
-  const T old = *place;
-  if (static_cast<T>(value) > old) *place = static_cast<T>(value);
-  return old;
-}
 template <typename T, typename U, typename V>
 inline T atomicCAS(T* place, U expected, V value) {
   static_assert(std::is_integral_v<T>);
@@ -147,5 +78,3 @@ inline T atomicCAS(T* place, U expected, V value) {
   if (old == static_cast<T>(expected)) *place = static_cast<T>(value);
   return old;
 }
-inline void __threadfence() {}
-inline void __threadfence_block() {}

@@ -1,4 +1,5 @@
 // make_matmul for the emulated GPU: the reference product in f32, where a device has cuBLASLt.
+#include <bit>
 #include <cstring>
 #include <vector>
 
@@ -10,8 +11,8 @@ namespace {
 
 // f32 as the tensor cores read it: 10 bits of mantissa, rounded to nearest.
 float to_tf32(float v) {
-  const uint32_t bits = __float_as_uint(v);
-  return std::isfinite(v) ? __uint_as_float((bits + 0x1000u) & ~0x1fffu) : v;
+  const auto bits = std::bit_cast<uint32_t>(v);
+  return std::isfinite(v) ? std::bit_cast<float>((bits + 0x1000u) & ~0x1fffu) : v;
 }
 
 template <typename T>

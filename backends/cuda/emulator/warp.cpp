@@ -113,20 +113,7 @@ void complete_shuffle(unsigned mask, void* const* lanes) {
 }
 
 constexpr Meeting kShuffles[] = {{"__shfl_sync", complete_shuffle},
-                                 {"__shfl_xor_sync", complete_shuffle},
-                                 {"__shfl_down_sync", complete_shuffle},
-                                 {"__shfl_up_sync", complete_shuffle}};
-
-// Lanes are in groups of `width`; one that would read beyond its group reads itself.
-int source_lane(Shuffle how, int lane, int operand, int width) {
-  const int first = lane / width * width;
-  if (how == Shuffle::to) return first + (operand & (width - 1));
-  const int from = how == Shuffle::across ? lane ^ operand
-                   : how == Shuffle::down ? lane + operand
-                                          : lane - operand;
-  if (how == Shuffle::across) return from < first + width ? from : lane;
-  return from >= first && from < first + width ? from : lane;
-}
+                                 {"__shfl_xor_sync", complete_shuffle}};
 
 struct Voter {
   bool vote;
@@ -145,10 +132,8 @@ constexpr Meeting kSyncWarp = {"__syncwarp", [](unsigned, void* const*) {}};
 
 }  // namespace
 
-uint32_t shuffle(Shuffle how, unsigned mask, uint32_t value, int operand, int width) {
-  if (width <= 0 || width > kLanes || (width & (width - 1)) != 0) [[unlikely]]
-    throw Misuse(cat("the width of a shuffle is a power of two up to 32; got ", width));
-  const int from = source_lane(how, running_thread() % kLanes, operand, width);
+uint32_t shuffle(Shuffle how, unsigned mask, uint32_t value, int operand) {
+  const int from = how == Shuffle::to ? operand : (running_thread() % kLanes) ^ operand;
   if (from < 0 || from >= kLanes) [[unlikely]]
     throw Misuse(cat("a shuffle reads from lane ", from));
   ShuffledLane mine{value, from, 0};

@@ -20,15 +20,15 @@ struct Meeting {
 void meet(const Meeting& meeting, unsigned mask, void* mine);
 void forget_meetings();  // of a block that failed
 
-enum class Shuffle { to, across, down, up };
-uint32_t shuffle(Shuffle how, unsigned mask, uint32_t value, int operand, int width);
+enum class Shuffle { to, across };
+uint32_t shuffle(Shuffle how, unsigned mask, uint32_t value, int operand);
 template <typename T>
-T shuffle_value(Shuffle how, unsigned mask, T value, int operand, int width) {
+T shuffle_value(Shuffle how, unsigned mask, T value, int operand) {
   static_assert(std::is_same_v<T, int> || std::is_same_v<T, unsigned> || std::is_same_v<T, float>,
                 "shuffles are of int, unsigned and float");
   uint32_t bits;
   std::memcpy(&bits, &value, sizeof bits);
-  bits = shuffle(how, mask, bits, operand, width);
+  bits = shuffle(how, mask, bits, operand);
   std::memcpy(&value, &bits, sizeof bits);
   return value;
 }
@@ -57,32 +57,16 @@ inline float f16_value(uint16_t bits) {
 }  // namespace grimace::cuda::emulator
 
 template <typename T>
-T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
+T __shfl_sync(unsigned mask, T value, int lane) {
   using namespace grimace::cuda::emulator;
-  return shuffle_value(Shuffle::to, mask, value, lane, width);
+  return shuffle_value(Shuffle::to, mask, value, lane);
 }
 template <typename T>
-T __shfl_xor_sync(unsigned mask, T value, int bits, int width = 32) {
+T __shfl_xor_sync(unsigned mask, T value, int bits) {
   using namespace grimace::cuda::emulator;
-  return shuffle_value(Shuffle::across, mask, value, bits, width);
-}
-template <typename T>
-T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32) {
-  using namespace grimace::cuda::emulator;
-  return shuffle_value(Shuffle::down, mask, value, static_cast<int>(by), width);
-}
-template <typename T>
-T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32) {
-  using namespace grimace::cuda::emulator;
-  return shuffle_value(Shuffle::up, mask, value, static_cast<int>(by), width);
+  return shuffle_value(Shuffle::across, mask, value, bits);
 }
 void __syncwarp(unsigned mask = 0xffffffffu);
 inline unsigned __ballot_sync(unsigned mask, int vote) {
   return grimace::cuda::emulator::ballot(mask, vote != 0);
-}
-inline int __any_sync(unsigned mask, int vote) {
-  return grimace::cuda::emulator::ballot(mask, vote != 0) != 0;
-}
-inline int __all_sync(unsigned mask, int vote) {
-  return grimace::cuda::emulator::ballot(mask, vote != 0) == mask;
 }

@@ -42,7 +42,7 @@ __global__ void __launch_bounds__(kSide* kSide)
         s[i][j] *= a.scale;
         if (key + at.x + kSide * j < a.keys) largest = fmaxf(largest, s[i][j]);
       }
-      largest = side_max(largest);
+      largest = warp_max(largest, kSide);
       const float fade = expf(top[i] - largest);
       top[i] = largest;
       float part = 0.0f;
@@ -53,7 +53,7 @@ __global__ void __launch_bounds__(kSide* kSide)
         part += weight;
         weights[(at.y * RQ + i) * S::kPitch + at.x + kSide * j] = weight;
       }
-      sum[i] = sum[i] * fade + side_sum(part);
+      sum[i] = sum[i] * fade + warp_sum(part, kSide);
       y.scale(i, fade);
     }
     __syncwarp();  // a row of weights is written and read by the same half warp
@@ -79,7 +79,9 @@ GpuKernel forward(const AttentionArguments<T>& a) {
 }  // namespace
 
 GpuKernel make_general_attention(const Node& node, const Operands& operands, const Context&) {
-  return with_type(node, operands, [&]<typename T>(const AttentionArguments<T>& a) {
+  return with_float(node.in(0).dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto a = attention_arguments<T>(node, operands);
     return with_tile(a, [&]<int RQ, int RK, int C>() { return forward<T, RQ, RK, C>(a); });
   });
 }

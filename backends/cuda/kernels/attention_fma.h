@@ -5,6 +5,7 @@
 #pragma once
 
 #include "backends/cuda/attention.h"
+#include "backends/cuda/kernels/common.h"
 
 namespace grimace::cuda::attention_fma {
 
@@ -21,17 +22,6 @@ struct Place {
 // Floats between rows in shared memory: whole float4, an odd number of them against conflicts.
 __host__ __device__ __forceinline__ int pitch_of(int width) {
   return ((width + 3) / 4 | 1) * 4;
-}
-
-// Sums and maxima over the 16 threads that share rows of a tile.
-__device__ __forceinline__ float side_sum(float v) {
-  for (int lane = kSide / 2; lane > 0; lane /= 2) v += __shfl_xor_sync(kWholeWarp, v, lane);
-  return v;
-}
-__device__ __forceinline__ float side_max(float v) {
-  for (int lane = kSide / 2; lane > 0; lane /= 2)
-    v = fmaxf(v, __shfl_xor_sync(kWholeWarp, v, lane));
-  return v;
 }
 
 // Four elements as floats; `whole` says that all exist and are aligned together.
@@ -177,7 +167,7 @@ struct Tile {
 // One block per `tile` rows of every head.
 inline Geometry geometry(int64_t heads, int rows, int tile, int shared_floats) {
   Geometry g;
-  g.grid.x = grid_of(heads * ((rows + tile - 1) / tile));
+  g.grid.x = grid_of(heads * quotient_up(rows, tile));
   g.block.x = kSide * kSide;
   g.shared_bytes = static_cast<unsigned>(shared_floats * 4);
   return g;
@@ -201,18 +191,6 @@ GpuKernel with_tile(const AttentionArguments<T>& a, const Make& make) {
     if (a.keys <= kSide) return make.template operator()<4, 1, 1>();
   }
   return make.template operator()<4, 4, 1>();
-}
-
-template <typename Make>
-GpuKernel with_type(const Node& node, const Operands& operands, const Make& make) {
-  switch (node.in(0).dtype) {
-    case DType::bf16:
-      return make(attention_arguments<Bf16>(node, operands));
-    case DType::f16:
-      return make(attention_arguments<F16>(node, operands));
-    default:
-      return make(attention_arguments<float>(node, operands));
-  }
 }
 
 #endif

@@ -32,7 +32,7 @@ struct RunningStatistics {
 #pragma unroll
       for (int j = 0; j < RK; ++j)
         if (j < real) largest = fmaxf(largest, s[i][j] * scale);
-      largest = side_max(largest);
+      largest = warp_max(largest, kSide);
       const float fade = expf(top[i] - largest);
       top[i] = largest;
       float part = 0.0f;
@@ -43,8 +43,8 @@ struct RunningStatistics {
         part += weight;
         dot_part += weight * dw[i][j];
       }
-      sum[i] = sum[i] * fade + side_sum(part);
-      dot[i] = dot[i] * fade + side_sum(dot_part);
+      sum[i] = sum[i] * fade + warp_sum(part, kSide);
+      dot[i] = dot[i] * fade + warp_sum(dot_part, kSide);
     }
   }
   __device__ RowStatistics row(int i) const {
@@ -189,7 +189,9 @@ GpuKernel backward(const AttentionArguments<T>& a, const Context& context) {
 
 GpuKernel make_general_attention_grad(const Node& node, const Operands& operands,
                                       const Context& context) {
-  return with_type(node, operands, [&]<typename T>(const AttentionArguments<T>& a) {
+  return with_float(node.in(0).dtype, [&](auto zero) {
+    using T = decltype(zero);
+    const auto a = attention_arguments<T>(node, operands);
     return with_tile(a,
                      [&]<int RQ, int RK, int C>() { return backward<T, RQ, RK, C>(a, context); });
   });

@@ -136,11 +136,13 @@ __global__ void __launch_bounds__(kThreads, 2)
   own.first.store(row, head_of(a.dq, a, item), a.dq.row, first + row, a.queries, lane);
 }
 
-// Statistics of a tile of queries, in 16-byte pieces.
+// Statistics of a tile of queries, in 16-byte pieces. The warp is whole again after it: matrix
+// loads and products take all lanes at once.
 __device__ __forceinline__ void fill_statistics(RowStatistics* to, const RowStatistics* from,
                                                 int thread) {
   constexpr int kPieces = kQueries * static_cast<int>(sizeof(RowStatistics)) / 16;
   if (thread < kPieces) copy_16(to + 2 * thread, from + 2 * thread);
+  __syncwarp();
 }
 
 // Transposed scores and dw, a column per query, become weights and ds.

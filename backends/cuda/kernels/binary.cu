@@ -18,17 +18,15 @@ struct Less { template <typename T> __device__ bool operator()(T a, T b) const {
 
 template <typename F>
 GpuKernel make(const Node& node, const Operands& operands, const Context& context) {
-  GpuKernel kernel;
   const auto make_for = [&](auto zero) {
     using T = decltype(zero);
     using R = std::conditional_t<std::is_same_v<F, Less>, bool, T>;
-    kernel = make_map<F, R, T, T>(name_of_map(node), node, operands, context);
+    return make_map<F, R, T, T>(name_of_map(node), node, operands, context);
   };
   if constexpr (std::is_same_v<F, Div>)
-    with_float(node.in(0).dtype, make_for);
+    return with_float(node.in(0).dtype, make_for);
   else
-    with_number(node.in(0).dtype, make_for);
-  return kernel;
+    return with_number(node.in(0).dtype, make_for);
 }
 
 constexpr std::pair<const OpDef*, MakeKernel> kMakers[] = {

@@ -17,15 +17,13 @@ struct Convert {
 }  // namespace
 
 GpuKernel make_cast(const Node& node, const Operands& operands, const Context& context) {
-  GpuKernel kernel;
-  with_element(node.in(0).dtype, [&](auto from) {
-    with_element(node.out().dtype, [&](auto to) {
+  return with_element(node.in(0).dtype, [&](auto from) {
+    return with_element(node.out().dtype, [&](auto to) {
       using To = decltype(to);
-      kernel = make_map<Convert<Wide<To>>, To, decltype(from)>(name_of_map(node), node, operands,
-                                                               context);
+      return make_map<Convert<Wide<To>>, To, decltype(from)>(name_of_map(node), node, operands,
+                                                             context);
     });
   });
-  return kernel;
 }
 
 }  // namespace grimace::cuda

@@ -1,6 +1,6 @@
-// What the pointwise kernels share: element types picked on the host, accesses of 16 bytes, and
-// index arithmetic by multiplication. Index arithmetic is in 32 bits: whatever walks more than
-// kMostSteps places is cut into pieces on the host, each launched by itself.
+// What kernels share: element types picked on the host, accesses of 16 bytes, loops, and index
+// arithmetic by multiplication. Index arithmetic is in 32 bits: whatever walks more than kMostSteps
+// places is cut into pieces on the host, each launched by itself.
 #pragma once
 
 #include <algorithm>
@@ -14,55 +14,46 @@
 namespace grimace::cuda {
 
 // ---- Element types, on the host ------------------------------------------------------------
-// Each calls visit(T{}) with the storage type of `dtype`; false, without a call, for the others.
+// Each returns visit(T{}) with the storage type of `dtype`.
 template <typename Visit>
-bool with_float(DType dtype, Visit&& visit) {
-  switch (dtype) {
-    case DType::f32:
-      return visit(float{}), true;
-    case DType::bf16:
-      return visit(Bf16{}), true;
-    case DType::f16:
-      return visit(F16{}), true;
-    default:
-      return false;
-  }
+auto with_float(DType dtype, Visit&& visit) {
+  if (dtype == DType::bf16) return visit(Bf16{});
+  if (dtype == DType::f16) return visit(F16{});
+  internal_check(dtype == DType::f32, "no kernel for elements of ", name_of(dtype));
+  return visit(float{});
 }
 template <typename Visit>
-bool with_number(DType dtype, Visit&& visit) {
-  switch (dtype) {
-    case DType::i32:
-      return visit(int32_t{}), true;
-    case DType::i64:
-      return visit(int64_t{}), true;
-    default:
-      return with_float(dtype, visit);
-  }
+auto with_number(DType dtype, Visit&& visit) {
+  if (dtype == DType::i32) return visit(int32_t{});
+  if (dtype == DType::i64) return visit(int64_t{});
+  return with_float(dtype, visit);
 }
 template <typename Visit>
-bool with_element(DType dtype, Visit&& visit) {
-  switch (dtype) {
-    case DType::u8:
-      return visit(uint8_t{}), true;
-    case DType::boolean:
-      return visit(bool{}), true;
-    default:
-      return with_number(dtype, visit);
-  }
+auto with_element(DType dtype, Visit&& visit) {
+  if (dtype == DType::u8) return visit(uint8_t{});
+  if (dtype == DType::boolean) return visit(bool{});
+  return with_number(dtype, visit);
 }
-inline bool is_gpu_float(DType dtype) {
-  return with_float(dtype, [](auto) {});
-}
+// Whether it can, as is_gpu_float says of with_float.
 inline bool is_gpu_number(DType dtype) {
-  return with_number(dtype, [](auto) {});
+  return is_gpu_float(dtype) || dtype == DType::i32 || dtype == DType::i64;
 }
 inline bool is_gpu_element(DType dtype) {
-  return with_element(dtype, [](auto) {});
+  return is_gpu_number(dtype) || dtype == DType::u8 || dtype == DType::boolean;
+}
+
+template <typename T>
+const T* address(const ConstView& view) {
+  return static_cast<const T*>(view.data);
+}
+template <typename T>
+T* address(const View& view) {
+  return static_cast<T*>(view.data);
 }
 
 // Words of up to 16 bytes, for kernels that only move elements.
 template <typename Visit>
-void with_wide_word(int64_t bytes, Visit&& visit) {
+auto with_wide_word(int64_t bytes, Visit&& visit) {
   switch (bytes) {
     case 1:
       return visit(uint8_t{});
@@ -84,7 +75,8 @@ inline int64_t common_word(std::initializer_list<int64_t> byte_counts) {
 }
 
 // ---- Launches ------------------------------------------------------------------------------
-constexpr int kThreads = 256;
+constexpr int kThreads = 256;  // of a block, where nothing else is said
+constexpr int kUnroll = 4;     // what a thread reads before it writes, likewise
 constexpr int64_t kMostSteps = (int64_t{1} << 31) - 1;
 
 // Blocks of kThreads for so many threads, as many as keep every multiprocessor busy for a few
@@ -95,9 +87,14 @@ inline Geometry threads_for(const Context& context, int64_t threads) {
   return {.grid = {blocks_for(threads, kThreads, most)}, .block = {kThreads}};
 }
 
-// Of an empty result.
-inline GpuKernel nothing() {
-  return {.name = "nothing", .run = [](cudaStream_t) {}};
+inline int64_t quotient_up(int64_t count, int64_t by) {
+  return (count + by - 1) / by;
+}
+// The smallest power of two that is no less than `count`, at most `most` (itself one).
+inline int power_of_two(int64_t count, int most) {
+  int power = 1;
+  while (power < count && power < most) power *= 2;
+  return power;
 }
 
 // ---- Index arithmetic ----------------------------------------------------------------------
@@ -242,14 +239,40 @@ __device__ __forceinline__ Vec<T, N> narrow_all(const Wide<T> (&wide)[N]) {
   return out;
 }
 
-// Bits set, and the place of the lowest one.
-__device__ __forceinline__ int count_bits(uint32_t bits) {
-  bits -= (bits >> 1) & 0x55555555u;
-  bits = (bits & 0x33333333u) + ((bits >> 2) & 0x33333333u);
-  return static_cast<int>((((bits + (bits >> 4)) & 0x0f0f0f0fu) * 0x01010101u) >> 24);
+// As floats.
+template <int N, typename T>
+__device__ __forceinline__ void load(const T* from, float (&to)[N]) {
+  const Vec<T, N> values = load<N>(from);
+#pragma unroll
+  for (int i = 0; i < N; ++i) to[i] = to_float(values.v[i]);
 }
-__device__ __forceinline__ int lowest_bit(uint32_t bits) {
-  return count_bits((bits & (~bits + 1)) - 1);
+template <int N, typename T>
+__device__ __forceinline__ void store(T* to, const float (&from)[N]) {
+  store<N>(to, narrow_all<T, N>(from));
+}
+
+// write(i, read(i)) for every i < count, by a grid of blocks of kThreads; all `unroll` reads of a
+// thread are under way before it writes.
+template <int unroll, typename Read, typename Write>
+__device__ __forceinline__ void read_then_write(int64_t count, const Read& read,
+                                                const Write& write) {
+  const int64_t stride = int64_t{gridDim.x} * (kThreads * unroll);
+  for (int64_t first = int64_t{blockIdx.x} * (kThreads * unroll) + threadIdx.x; first < count;
+       first += stride) {
+    decltype(read(first)) values[unroll];
+#pragma unroll
+    for (int u = 0; u < unroll; ++u) {
+      const int64_t i = first + u * kThreads;
+      if (i >= count) break;
+      values[u] = read(i);
+    }
+#pragma unroll
+    for (int u = 0; u < unroll; ++u) {
+      const int64_t i = first + u * kThreads;
+      if (i >= count) break;
+      write(i, values[u]);
+    }
+  }
 }
 
 #endif  // device code

@@ -14,7 +14,6 @@
 namespace grimace::cuda {
 namespace {
 
-constexpr int kUnroll = 4;
 constexpr int kTile = 32;
 constexpr int kTileRows = kThreads / kTile;
 constexpr int64_t kShortAxis = 16;  // of which tiles would be mostly empty
@@ -33,31 +32,20 @@ struct Strided {
 
 template <typename W>
 __global__ void __launch_bounds__(kThreads) copy_strided(Strided<W> s) {
-  const int64_t stride = int64_t{gridDim.x} * (kThreads * kUnroll);
-  for (int64_t first = int64_t{blockIdx.x} * (kThreads * kUnroll) + threadIdx.x; first < s.count;
-       first += stride) {
-    W words[kUnroll];
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const int64_t i = first + u * kThreads;
-      if (i >= s.count) break;
-      int64_t at[1];
-      s.walk.find(static_cast<uint32_t>(i), at);
-      words[u] = s.from[at[0]];
-    }
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const int64_t i = first + u * kThreads;
-      if (i < s.count) s.to[i] = words[u];
-    }
-  }
+  read_then_write<kUnroll>(
+      s.count,
+      [&](int64_t i) {
+        int64_t at[1];
+        s.walk.find(static_cast<uint32_t>(i), at);
+        return s.from[at[0]];
+      },
+      [&](int64_t i, W word) { s.to[i] = word; });
 }
 
 // `loops` of the source and the dense result, in words of `bytes`.
 GpuKernel make_strided(const std::string& what, const Loops<2>& loops, int64_t bytes,
                        const Operands& operands, const Context& context) {
-  GpuKernel kernel;
-  with_wide_word(bytes, [&](auto word) {
+  return with_wide_word(bytes, [&](auto word) -> GpuKernel {
     using W = decltype(word);
     std::vector<std::pair<Geometry, Strided<W>>> launches;
     for (const Piece<2>& piece : pieces(loops)) {
@@ -66,18 +54,18 @@ GpuKernel make_strided(const std::string& what, const Loops<2>& loops, int64_t b
       source.dims = piece.loops.dims;
       source.strides[0] = piece.loops.strides[0];
       const int64_t count = piece.loops.count();
-      launches.emplace_back(threads_for(context, (count + kUnroll - 1) / kUnroll),
+      launches.emplace_back(threads_for(context, quotient_up(count, kUnroll)),
                             Strided<W>{static_cast<const W*>(operands.in[0].data) + piece.begin[0],
                                        static_cast<W*>(operands.out[0].data) + piece.begin[1],
                                        Walk<1>(source), count});
     }
-    kernel.name = cat(what, ", rank ", loops.rank, " in words of ", bytes, ", ",
-                      to_string(launches.front().first));
-    kernel.run = [launches](cudaStream_t stream) {
-      for (const auto& [geometry, s] : launches) launch(copy_strided<W>, geometry, stream, s);
-    };
+    return {.name = cat(what, ", rank ", loops.rank, " in words of ", bytes, ", ",
+                        to_string(launches.front().first)),
+            .run = [launches](cudaStream_t stream) {
+              for (const auto& [geometry, s] : launches)
+                launch(copy_strided<W>, geometry, stream, s);
+            }};
   });
-  return kernel;
 }
 
 // ---- Tiles ---------------------------------------------------------------------------------
@@ -139,8 +127,8 @@ GpuKernel make_tiles(const std::string& what, const Loops<2>& loops, int axis, i
     t.to_by = loops.strides[1][static_cast<size_t>(axis)];
     t.depth = loops.dims[static_cast<size_t>(axis)];
     t.cols = loops.cols();
-    t.tiles_down = FastDivide((t.depth + kTile - 1) / kTile);
-    t.tiles_across = FastDivide((t.cols + kTile - 1) / kTile);
+    t.tiles_down = FastDivide(quotient_up(t.depth, kTile));
+    t.tiles_across = FastDivide(quotient_up(t.cols, kTile));
     const Loops<2> others = without(loops, axis, loops.rank - 1);
     t.others = Walk<2>(others);
     const int64_t count = others.count() * t.tiles_down.divisor * t.tiles_across.divisor;
@@ -214,39 +202,29 @@ struct Join {
 
 template <typename W>
 __global__ void __launch_bounds__(kThreads) join_columns(Join<W> j) {
-  const int64_t stride = int64_t{gridDim.x} * (kThreads * kUnroll);
-  for (int64_t first = int64_t{blockIdx.x} * (kThreads * kUnroll) + threadIdx.x; first < j.count;
-       first += stride) {
-    W words[kUnroll];
+  read_then_write<kUnroll>(
+      j.count,
+      [&](int64_t i) {
+        const uint32_t row = j.cols(static_cast<uint32_t>(i));
+        const uint32_t col = static_cast<uint32_t>(i) - row * j.cols.divisor;
+        const W* from = j.from[0];
+        uint32_t begin = 0;
+        uint32_t pitch = j.pitch[0];
 #pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const int64_t i = first + u * kThreads;
-      if (i >= j.count) break;
-      const uint32_t row = j.cols(static_cast<uint32_t>(i));
-      const uint32_t col = static_cast<uint32_t>(i) - row * j.cols.divisor;
-      const W* from = j.from[0];
-      uint32_t begin = 0;
-      uint32_t pitch = j.pitch[0];
-#pragma unroll
-      for (int k = 1; k < kParts; ++k) {
-        if (k >= j.parts) break;
-        if (col < j.begin[k]) continue;
-        from = j.from[k];
-        begin = j.begin[k];
-        pitch = j.pitch[k];
-      }
-      words[u] = W{};
-      if (from != nullptr) words[u] = from[uint64_t{row} * pitch + (col - begin)];
-    }
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const int64_t i = first + u * kThreads;
-      if (i >= j.count) break;
-      const uint32_t row = j.cols(static_cast<uint32_t>(i));
-      const uint32_t col = static_cast<uint32_t>(i) - row * j.cols.divisor;
-      j.to[uint64_t{row} * j.to_pitch + col] = words[u];
-    }
-  }
+        for (int k = 1; k < kParts; ++k) {
+          if (k >= j.parts) break;
+          if (col < j.begin[k]) continue;
+          from = j.from[k];
+          begin = j.begin[k];
+          pitch = j.pitch[k];
+        }
+        return from == nullptr ? W{} : from[uint64_t{row} * pitch + (col - begin)];
+      },
+      [&](int64_t i, W word) {
+        const uint32_t row = j.cols(static_cast<uint32_t>(i));
+        const uint32_t col = static_cast<uint32_t>(i) - row * j.cols.divisor;
+        j.to[uint64_t{row} * j.to_pitch + col] = word;
+      });
 }
 
 template <typename W>
@@ -275,7 +253,7 @@ void add_joins(std::span<const Part> parts, int64_t rows, std::byte* to, int64_t
     j.to_pitch = words(to_pitch);
     j.cols = FastDivide(cols);
     j.count = std::min(rows_each, rows - row) * cols;
-    launches.emplace_back(threads_for(context, (j.count + kUnroll - 1) / kUnroll), j);
+    launches.emplace_back(threads_for(context, quotient_up(j.count, kUnroll)), j);
   }
 }
 
@@ -291,21 +269,20 @@ GpuKernel make_join(const Node& node, std::vector<Part> parts, int64_t rows, std
     node.require(part.pitch / bytes < kMostSteps && to_pitch / bytes < kMostSteps,
                  "rows of more than 2^31 words are too long for the cuda backend; use another axis "
                  "or --backend cpu");
-  GpuKernel kernel;
-  with_wide_word(bytes, [&](auto word) {
+  return with_wide_word(bytes, [&](auto word) -> GpuKernel {
     using W = decltype(word);
     JoinLaunches<W> launches;
     for (size_t k = 0; k < parts.size(); k += kParts)
       add_joins<W>(std::span(parts).subspan(k, std::min<size_t>(kParts, parts.size() - k)), rows,
                    to, to_pitch, context, launches);
-    kernel.name = cat(node.op_name(), " ", node.out().dtype, ", ", parts.size(),
-                      parts.size() == 1 ? " part" : " parts", " in words of ", bytes, ", ",
-                      to_string(launches.front().first));
-    kernel.run = [launches](cudaStream_t stream) {
-      for (const auto& [geometry, j] : launches) launch(join_columns<W>, geometry, stream, j);
-    };
+    return {.name = cat(node.op_name(), " ", node.out().dtype, ", ", parts.size(),
+                        parts.size() == 1 ? " part" : " parts", " in words of ", bytes, ", ",
+                        to_string(launches.front().first)),
+            .run = [launches](cudaStream_t stream) {
+              for (const auto& [geometry, j] : launches)
+                launch(join_columns<W>, geometry, stream, j);
+            }};
   });
-  return kernel;
 }
 
 GpuKernel make_columns(const Node& node, const Operands& operands, const Context& context) {

@@ -60,18 +60,14 @@ struct GeluGradToBf16 {
 
 GpuKernel make_gelu(const Node& node, const Operands& operands, const Context& context) {
   const std::string name = name_of_map(node);
-  GpuKernel kernel;
-  with_float(node.in(0).dtype, [&](auto zero) {
+  return with_float(node.in(0).dtype, [&](auto zero) {
     using T = decltype(zero);
     constexpr bool coarse = std::is_same_v<T, Bf16>;
     using Forward = std::conditional_t<coarse, GeluToBf16, Gelu>;
     using Backward = std::conditional_t<coarse, GeluGradToBf16, GeluGrad>;
-    if (node.is(op_gelu))
-      kernel = make_map<Forward, T, T>(name, node, operands, context);
-    else
-      kernel = make_map<Backward, T, T, T>(name, node, operands, context);
+    return node.is(op_gelu) ? make_map<Forward, T, T>(name, node, operands, context)
+                            : make_map<Backward, T, T, T>(name, node, operands, context);
   });
-  return kernel;
 }
 
 }  // namespace grimace::cuda

@@ -6,9 +6,7 @@
 //   otherwise:          a block for each row, which is read again for every pass
 #include <cmath>
 
-#include "backends/cuda/kernels.h"
 #include "backends/cuda/kernels/layer_norm.h"
-#include "ir/op_def.h"
 
 namespace grimace::cuda {
 namespace {
@@ -24,16 +22,16 @@ struct LayerNorm {
 };
 
 template <typename T, typename Y, int kUnits>
-__global__ void __launch_bounds__(kBlock) layer_norm_rows(LayerNorm<T, Y> a) {
+__global__ void __launch_bounds__(kThreads) layer_norm_rows(LayerNorm<T, Y> a) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const auto cols = static_cast<int>(a.cols);
   const float share = 1.0f / static_cast<float>(cols);
   Units<kUnits> weight, bias;
   weight.load(a.weight, cols, lane);
   bias.load(a.bias, cols, lane);
-  const int64_t step = int64_t{gridDim.x} * (kBlock / kWarp);
+  const int64_t step = int64_t{gridDim.x} * (kThreads / kWarp);
   // By blocks, so that the compiler sees that warps stay whole.
-  for (int64_t first = int64_t{blockIdx.x} * (kBlock / kWarp); first < a.rows; first += step) {
+  for (int64_t first = int64_t{blockIdx.x} * (kThreads / kWarp); first < a.rows; first += step) {
     const int64_t row = first + threadIdx.x / kWarp;
     const bool mine = row < a.rows;
     Units<kUnits> x;
@@ -60,21 +58,21 @@ __global__ void __launch_bounds__(kBlock) layer_norm_rows(LayerNorm<T, Y> a) {
 }
 
 template <typename T, typename Y>
-__global__ void __launch_bounds__(kBlock) layer_norm_long_rows(LayerNorm<T, Y> a) {
+__global__ void __launch_bounds__(kThreads) layer_norm_long_rows(LayerNorm<T, Y> a) {
   __shared__ float scratch[kWarp];
   const int64_t row = blockIdx.x;
   const T* x = a.x + row * a.cols;
   const auto count = static_cast<float>(a.cols);
   float sum = 0.0f;
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock) sum += to_float(x[c]);
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) sum += to_float(x[c]);
   const float mean = block_sum(sum, scratch) / count;
   float squares = 0.0f;
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock) {
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) {
     const float centred = to_float(x[c]) - mean;
     squares += centred * centred;
   }
   const float rstd = 1.0f / sqrtf(block_sum(squares, scratch) / count + a.eps);
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock)
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads)
     a.y[row * a.cols + c] =
         from_float<Y>((to_float(x[c]) - mean) * rstd * to_float(a.weight[c]) + to_float(a.bias[c]));
   if (threadIdx.x == 0) {
@@ -96,9 +94,9 @@ GpuKernel layer_norm(const Node& node, const Operands& operands, const Context& 
                           .eps = static_cast<float>(node.real("eps"))};
   const bool in_registers = std::is_same_v<T, float> && fits_registers(a.cols);
   const int64_t resident = int64_t{4} * context.properties.multiprocessors;
-  const Geometry geometry{.grid = {in_registers ? blocks_for(a.rows, kBlock / kWarp, resident)
+  const Geometry geometry{.grid = {in_registers ? blocks_for(a.rows, kThreads / kWarp, resident)
                                                 : blocks_for_all(a.rows, 1)},
-                          .block = {kBlock}};
+                          .block = {kThreads}};
   const char* how = in_registers ? ", in registers, " : ", in passes, ";
   GpuKernel kernel;
   kernel.name = cat("layer_norm ", name_of(node.in(0).dtype), " to ", name_of(node.out().dtype),
@@ -119,13 +117,14 @@ GpuKernel layer_norm(const Node& node, const Operands& operands, const Context& 
 bool serves_layer_norm(const Node& node) {
   if (node.is(op_layer_norm_grad)) return serves_layer_norm_grad(node);
   const DType x = node.in(0).dtype;
-  return is_real(x) && is_real(node.out().dtype) && (x == DType::f32 || x == node.out().dtype);
+  return is_gpu_float(x) && is_gpu_float(node.out().dtype) &&
+         (x == DType::f32 || x == node.out().dtype);
 }
 
 GpuKernel make_layer_norm(const Node& node, const Operands& operands, const Context& context) {
   if (node.is(op_layer_norm_grad)) return make_layer_norm_grad(node, operands, context);
   if (node.out().numel() == 0) return nothing();
-  return with_real(node.out().dtype, [&](auto zero) {
+  return with_float(node.out().dtype, [&](auto zero) {
     using Y = decltype(zero);
     return node.in(0).dtype == DType::f32 ? layer_norm<float, Y>(node, operands, context)
                                           : layer_norm<Y, Y>(node, operands, context);

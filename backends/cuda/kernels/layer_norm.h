@@ -1,7 +1,7 @@
 // What layer_norm and its gradient share: a row in the registers of a warp.
 #pragma once
 
-#include "backends/cuda/kernels/rows.h"
+#include "backends/cuda/kernels/common.h"
 
 namespace grimace::cuda {
 

@@ -9,12 +9,13 @@
 #include <cmath>
 
 #include "backends/cuda/kernels/layer_norm.h"
+#include "backends/cuda/kernels/rows.h"
 
 namespace grimace::cuda {
 namespace {
 
-constexpr int kThreads = 128;  // of blocks whose warps have rows: they hold many registers
-constexpr int kWarps = kThreads / kWarp;
+constexpr int kRowThreads = 128;  // of blocks whose warps have rows: they hold many registers
+constexpr int kWarps = kRowThreads / kWarp;
 constexpr int kFinishWidth = 8;       // columns of a block that adds up the shares
 constexpr int kColumnsWidth = kWarp;  // columns of a block that makes shares of rows of any length
 
@@ -65,7 +66,7 @@ __device__ __forceinline__ void grad_row(const LayerNormGrad<D>& a, int64_t row,
 }
 
 template <typename D, int kUnits>
-__global__ void __launch_bounds__(kThreads) grad_rows(LayerNormGrad<D> a, float* shares) {
+__global__ void __launch_bounds__(kRowThreads) grad_rows(LayerNormGrad<D> a, float* shares) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   const auto cols = static_cast<int>(a.cols);
@@ -82,7 +83,7 @@ __global__ void __launch_bounds__(kThreads) grad_rows(LayerNormGrad<D> a, float*
   dweight.store(sums + warp * 2 * cols, cols, lane);
   dbias.store(sums + warp * 2 * cols + cols, cols, lane);
   __syncthreads();
-  for (int c = static_cast<int>(threadIdx.x); c < 2 * cols; c += kThreads) {
+  for (int c = static_cast<int>(threadIdx.x); c < 2 * cols; c += kRowThreads) {
     float sum = sums[c];
     for (int w = 1; w < kWarps; ++w) sum += sums[w * 2 * cols + c];
     shares[int64_t{blockIdx.x} * 2 * cols + c] = sum;
@@ -90,7 +91,7 @@ __global__ void __launch_bounds__(kThreads) grad_rows(LayerNormGrad<D> a, float*
 }
 
 template <typename D>
-__global__ void __launch_bounds__(kBlock) grad_long_rows(LayerNormGrad<D> a) {
+__global__ void __launch_bounds__(kThreads) grad_long_rows(LayerNormGrad<D> a) {
   __shared__ float scratch[kWarp];
   const int64_t row = blockIdx.x;
   const int64_t first = row * a.cols;
@@ -98,7 +99,7 @@ __global__ void __launch_bounds__(kBlock) grad_long_rows(LayerNormGrad<D> a) {
   const float rstd = a.rstd[row];
   float sum_g = 0.0f;
   float sum_gx = 0.0f;
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock) {
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) {
     const float g = to_float(a.dy[first + c]) * a.weight[c];
     sum_g += g;
     sum_gx += g * ((a.x[first + c] - mean) * rstd);
@@ -106,7 +107,7 @@ __global__ void __launch_bounds__(kBlock) grad_long_rows(LayerNormGrad<D> a) {
   const float share = 1.0f / static_cast<float>(a.cols);
   const float mean_g = block_sum(sum_g, scratch) * share;
   const float mean_gx = block_sum(sum_gx, scratch) * share;
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock) {
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) {
     const float g = to_float(a.dy[first + c]) * a.weight[c];
     const float xhat = (a.x[first + c] - mean) * rstd;
     const float dx = rstd * (g - mean_g - xhat * mean_gx);
@@ -116,16 +117,16 @@ __global__ void __launch_bounds__(kBlock) grad_long_rows(LayerNormGrad<D> a) {
 
 // The shares of rows of any length: grid [parts, tiles of columns].
 template <typename D>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kThreads)
     grad_columns(LayerNormGrad<D> a, float* shares, int64_t chunk) {
-  __shared__ float shared[2 * kBlock];
+  __shared__ float shared[2 * kThreads];
   const int64_t column =
       int64_t{blockIdx.x} * kColumnsWidth + static_cast<int>(threadIdx.x) % kColumnsWidth;
   const int64_t begin = int64_t{blockIdx.y} * chunk;
   const int64_t end = begin + chunk < a.rows ? begin + chunk : a.rows;
   float sum[2] = {};
   if (column < a.cols)
-    for (int64_t r = begin + threadIdx.x / kColumnsWidth; r < end; r += kBlock / kColumnsWidth) {
+    for (int64_t r = begin + threadIdx.x / kColumnsWidth; r < end; r += kThreads / kColumnsWidth) {
       const float dy = to_float(a.dy[r * a.cols + column]);
       sum[0] += dy * ((a.x[r * a.cols + column] - a.mean[r]) * a.rstd[r]);
       sum[1] += dy;
@@ -136,10 +137,10 @@ __global__ void __launch_bounds__(kBlock)
   shares[(int64_t{blockIdx.y} * 2 + 1) * a.cols + column] = sum[1];
 }
 
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kThreads)
     finish_shares(const float* shares, int64_t count, int64_t cols, float* dweight, float* dbias) {
-  __shared__ float shared[kBlock];
-  constexpr int kSlots = kBlock / kFinishWidth;
+  __shared__ float shared[kThreads];
+  constexpr int kSlots = kThreads / kFinishWidth;
   const int64_t column =
       int64_t{blockIdx.x} * kFinishWidth + static_cast<int>(threadIdx.x) % kFinishWidth;
   const int64_t first = threadIdx.x / kFinishWidth;
@@ -171,9 +172,10 @@ LayerNormGrad<D> arguments(const Node& node, const Operands& operands) {
 template <typename D>
 void launch_long_rows(const LayerNormGrad<D>& a, float* shares, unsigned parts,
                       cudaStream_t stream) {
-  const Geometry rows{.grid = {blocks_for_all(a.rows, 1)}, .block = {kBlock}};
+  const Geometry rows{.grid = {blocks_for_all(a.rows, 1)}, .block = {kThreads}};
   if (a.rows > 0) launch(grad_long_rows<D>, rows, stream, a);
-  const Geometry columns{.grid = {blocks_for_all(a.cols, kColumnsWidth), parts}, .block = {kBlock}};
+  const Geometry columns{.grid = {blocks_for_all(a.cols, kColumnsWidth), parts},
+                         .block = {kThreads}};
   launch(grad_columns<D>, columns, stream, a, shares, quotient_up(a.rows, parts));
 }
 
@@ -183,7 +185,7 @@ GpuKernel layer_norm_grad(const Node& node, const Operands& operands, const Cont
   const bool in_registers = fits_registers(a.cols);
   const int64_t resident = int64_t{4} * context.properties.multiprocessors;
   const unsigned parts = blocks_for(a.rows, in_registers ? 2 * kWarps : 64, resident);
-  Geometry geometry{.grid = {parts}, .block = {kThreads}};
+  Geometry geometry{.grid = {parts}, .block = {kRowThreads}};
   geometry.shared_bytes = static_cast<unsigned>(kWarps * 2 * a.cols * size_of(DType::f32));
   context.workspace->reserve(int64_t{parts} * 2 * a.cols * size_of(DType::f32));
   GpuKernel kernel;
@@ -198,7 +200,7 @@ GpuKernel layer_norm_grad(const Node& node, const Operands& operands, const Cont
       });
     else
       launch_long_rows(a, shares, parts, stream);
-    const Geometry finish{.grid = {blocks_for_all(2 * a.cols, kFinishWidth)}, .block = {kBlock}};
+    const Geometry finish{.grid = {blocks_for_all(2 * a.cols, kFinishWidth)}, .block = {kThreads}};
     launch(finish_shares, finish, stream, shares, parts, a.cols, a.dweight, a.dbias);
   };
   return kernel;
@@ -207,11 +209,11 @@ GpuKernel layer_norm_grad(const Node& node, const Operands& operands, const Cont
 }  // namespace
 
 bool serves_layer_norm_grad(const Node& node) {
-  return is_real(node.in(0).dtype) && node.in(1).dtype == DType::f32;
+  return is_gpu_float(node.in(0).dtype) && node.in(1).dtype == DType::f32;
 }
 
 GpuKernel make_layer_norm_grad(const Node& node, const Operands& operands, const Context& context) {
-  return with_real(node.in(0).dtype, [&](auto zero) {
+  return with_float(node.in(0).dtype, [&](auto zero) {
     return layer_norm_grad<decltype(zero)>(node, operands, context);
   });
 }

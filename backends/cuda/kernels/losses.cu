@@ -4,20 +4,18 @@
 // The losses of masked cubes are in reconstruction.cu.
 #include <cmath>
 
-#include "backends/cuda/kernels.h"
 #include "backends/cuda/kernels/reconstruction.h"
 #include "backends/cuda/kernels/rows.h"
-#include "ir/op_def.h"
 
 namespace grimace::cuda {
 namespace {
 
 template <typename T>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kThreads)
     cross_entropy_rows(const T* __restrict__ logits, const T* __restrict__ target,
                        T* __restrict__ loss, int64_t rows, int64_t cols) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int64_t row = int64_t{blockIdx.x} * (kBlock / kWarp) + threadIdx.x / kWarp;
+  const int64_t row = int64_t{blockIdx.x} * (kThreads / kWarp) + threadIdx.x / kWarp;
   if (row >= rows) return;  // a whole warp
   const T* z = logits + row * cols;
   float top = -INFINITY;
@@ -37,7 +35,7 @@ template <typename T>
 GpuKernel cross_entropy(const Node& node, const Operands& operands) {
   const int64_t rows = node.in(0).shape[0];
   const int64_t cols = node.in(0).shape[1];
-  const Geometry geometry{.grid = {blocks_for_all(rows, kBlock / kWarp)}, .block = {kBlock}};
+  const Geometry geometry{.grid = {blocks_for_all(rows, kThreads / kWarp)}, .block = {kThreads}};
   return {.name = cat("cross_entropy ", name_of(node.in(0).dtype), ", ", cols, " classes, ",
                       to_string(geometry)),
           .run = [=, logits = address<T>(operands.in[0]), target = address<T>(operands.in[1]),
@@ -48,14 +46,14 @@ GpuKernel cross_entropy(const Node& node, const Operands& operands) {
 
 // Every block takes one chunk of a multiple of N elements; the last one may be short.
 template <typename T, int N>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kThreads)
     squared_errors(const T* __restrict__ pred, const T* __restrict__ target, int64_t count,
                    int64_t chunk, float* __restrict__ sums) {
   __shared__ float scratch[kWarp];
   const int64_t begin = int64_t{blockIdx.x} * chunk;
   const int64_t end = begin + chunk < count ? begin + chunk : count;
   float sum[N] = {};
-  for (int64_t i = begin + static_cast<int64_t>(threadIdx.x) * N; i < end; i += kBlock * N) {
+  for (int64_t i = begin + static_cast<int64_t>(threadIdx.x) * N; i < end; i += kThreads * N) {
     float p[N];
     float t[N];
     load<N>(pred + i, p);
@@ -75,8 +73,8 @@ GpuKernel mean_squared_error(const Node& node, const Operands& operands, const C
   const bool packed = count % kPack == 0;
   const int64_t wanted = int64_t{8} * context.properties.multiprocessors;
   const int64_t chunk =
-      quotient_up(quotient_up(count, blocks_for(count, 4 * kBlock, wanted)), kPack) * kPack;
-  const Geometry geometry{.grid = {blocks_for(count, chunk)}, .block = {kBlock}};
+      quotient_up(quotient_up(count, blocks_for(count, 4 * kThreads, wanted)), kPack) * kPack;
+  const Geometry geometry{.grid = {blocks_for(count, chunk)}, .block = {kThreads}};
   const auto share = static_cast<float>(1.0 / static_cast<double>(count));
   context.workspace->reserve(int64_t{geometry.grid.x} * size_of(DType::f32));
   return {.name = cat("mean_squared_error ", name_of(node.in(0).dtype), ", packs of ",
@@ -100,13 +98,13 @@ bool is_reconstruction(const Node& node) {
 }  // namespace
 
 bool serves_loss(const Node& node) {
-  return is_reconstruction(node) ? serves_reconstruction(node) : is_real(node.in(0).dtype);
+  return is_reconstruction(node) ? serves_reconstruction(node) : is_gpu_float(node.in(0).dtype);
 }
 
 GpuKernel make_loss(const Node& node, const Operands& operands, const Context& context) {
   if (is_reconstruction(node)) return make_reconstruction(node, operands, context);
   if (node.out().numel() == 0) return nothing();
-  return with_real(node.in(0).dtype, [&](auto zero) {
+  return with_float(node.in(0).dtype, [&](auto zero) {
     using T = decltype(zero);
     return node.is(op_cross_entropy) ? cross_entropy<T>(node, operands)
                                      : mean_squared_error<T>(node, operands, context);

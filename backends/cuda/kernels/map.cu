@@ -34,7 +34,7 @@ MapPlan plan_map(const MapTypes& types, const Node& node, const Operands& operan
   MapPlan plan;
   plan.flat = loops.rank == 1;
   plan.vector = plan.flat || loops.cols() % types.vector == 0 ? types.vector : 1;
-  const int unroll = !plan.flat && plan.vector == 1 ? kUnrollElements : types.unroll;
+  const int unroll = !plan.flat && plan.vector == 1 ? kUnroll : types.unroll;
 
   MapArguments all;
   all.out = operands.out[0].data;
@@ -43,8 +43,8 @@ MapPlan plan_map(const MapTypes& types, const Node& node, const Operands& operan
     all.varies[k] = loops.step(k) != 0;
   }
   const auto add = [&](const MapArguments& m) {
-    const int64_t vectors = (m.count + plan.vector - 1) / plan.vector;
-    plan.launches.emplace_back(threads_for(context, (vectors + unroll - 1) / unroll), m);
+    const int64_t vectors = quotient_up(m.count, plan.vector);
+    plan.launches.emplace_back(threads_for(context, quotient_up(vectors, unroll)), m);
   };
   if (plan.flat) {
     all.count = loops.count();

@@ -3,7 +3,7 @@
 // Layout: the result is dense; an operand steps by 0 or 1 along the last axis of the collapsed loop
 // nest. Flat nests (one shape, or single values) need no index arithmetic. Otherwise one division
 // per axis finds a vector of the last axis, or an element where its length is no whole number of
-// vectors. A vector is 16 bytes of the widest type. Split: a thread computes kUnroll vectors, a
+// vectors. A vector is 16 bytes of the widest type. Split: a thread computes a few vectors, a
 // grid apart when there are more. Element i is read before it is written, so y may be an operand.
 #pragma once
 
@@ -20,8 +20,6 @@ struct MapArguments {
   bool varies[3] = {};  // along the last axis; else one value for all of it
   Walk<3> walk;         // in vectors along the last axis; of nests that are not flat
 };
-
-constexpr int kUnrollElements = 4;  // where single elements are computed
 
 // What the shape of a launch depends on of the element types, and the launches (map.cu).
 struct MapTypes {
@@ -88,35 +86,25 @@ struct MapOperands {
 template <typename F, bool flat, int V, int unroll, typename R, typename A, typename B, typename C>
 __global__ void __launch_bounds__(kThreads) map_kernel(MapArguments m) {
   const int64_t vectors = m.count / V;
-  const int64_t stride = int64_t{gridDim.x} * (kThreads * unroll);
-  for (int64_t first = int64_t{blockIdx.x} * (kThreads * unroll) + threadIdx.x; first < vectors;
-       first += stride) {
-    MapOperands<V, A, B, C> operands[unroll];
+  read_then_write<unroll>(
+      vectors,
+      [&](int64_t i) {
+        int64_t at[3] = {};
+        if constexpr (flat) {
+          for (int k = 0; k < 3; ++k) at[k] = m.varies[k] ? i * V : 0;
+        } else {
+          m.walk.find(static_cast<uint32_t>(i), at);
+        }
+        return MapOperands<V, A, B, C>{load_operand<V, A>(m.in[0], at[0], m.varies[0]),
+                                       load_operand<V, B>(m.in[1], at[1], m.varies[1]),
+                                       load_operand<V, C>(m.in[2], at[2], m.varies[2])};
+      },
+      [&](int64_t i, const MapOperands<V, A, B, C>& x) {
+        Wide<R> result[V];
 #pragma unroll
-    for (int u = 0; u < unroll; ++u) {
-      const int64_t i = first + u * kThreads;
-      if (i >= vectors) break;
-      int64_t at[3] = {};
-      if constexpr (flat) {
-        for (int k = 0; k < 3; ++k) at[k] = m.varies[k] ? i * V : 0;
-      } else {
-        m.walk.find(static_cast<uint32_t>(i), at);
-      }
-      operands[u].a = load_operand<V, A>(m.in[0], at[0], m.varies[0]);
-      operands[u].b = load_operand<V, B>(m.in[1], at[1], m.varies[1]);
-      operands[u].c = load_operand<V, C>(m.in[2], at[2], m.varies[2]);
-    }
-#pragma unroll
-    for (int u = 0; u < unroll; ++u) {
-      const int64_t i = first + u * kThreads;
-      if (i >= vectors) break;
-      Wide<R> result[V];
-#pragma unroll
-      for (int j = 0; j < V; ++j)
-        result[j] = map_one<F>(operands[u].a.v[j], operands[u].b.v[j], operands[u].c.v[j]);
-      store<V>(static_cast<R*>(m.out) + i * V, narrow_all<R, V>(result));
-    }
-  }
+        for (int j = 0; j < V; ++j) result[j] = map_one<F>(x.a.v[j], x.b.v[j], x.c.v[j]);
+        store<V>(static_cast<R*>(m.out) + i * V, narrow_all<R, V>(result));
+      });
   if constexpr (flat && V > 1) {  // fewer elements than a vector are left
     const int64_t i = vectors * V + threadIdx.x;
     if (blockIdx.x == 0 && i < m.count) map_element<F, R, A, B, C>(m, i);
@@ -131,12 +119,12 @@ GpuKernel make_map(const std::string& what, const Node& node, const Operands& op
   if (node.out().numel() == 0) return nothing();
   constexpr int kInputs = std::is_same_v<B, None> ? 1 : std::is_same_v<C, None> ? 2 : 3;
   constexpr int kVector = kMapVector<R, A, B, C>;
-  constexpr int kUnroll = kInputs == 1 ? 4 : 2;
-  const MapTypes types{kInputs, kVector, kUnroll, {sizeof(A), sizeof(B), sizeof(C), sizeof(R)}};
+  constexpr int unroll = kInputs == 1 ? 4 : 2;
+  const MapTypes types{kInputs, kVector, unroll, {sizeof(A), sizeof(B), sizeof(C), sizeof(R)}};
   const MapPlan plan = plan_map(types, node, operands, context);
-  const auto kernel = plan.flat          ? map_kernel<F, true, kVector, kUnroll, R, A, B, C>
-                      : plan.vector == 1 ? map_kernel<F, false, 1, kUnrollElements, R, A, B, C>
-                                         : map_kernel<F, false, kVector, kUnroll, R, A, B, C>;
+  const auto kernel = plan.flat          ? map_kernel<F, true, kVector, unroll, R, A, B, C>
+                      : plan.vector == 1 ? map_kernel<F, false, 1, kUnroll, R, A, B, C>
+                                         : map_kernel<F, false, kVector, unroll, R, A, B, C>;
   return {.name = cat(what, ", ", plan.name),
           .run = [kernel, launches = plan.launches](cudaStream_t stream) {
             for (const auto& [geometry, m] : launches) launch(kernel, geometry, stream, m);

@@ -8,9 +8,7 @@
 #include <limits>
 #include <vector>
 
-#include "backends/cuda/kernels.h"
-#include "backends/cuda/kernels/rows.h"
-#include "ir/op_def.h"
+#include "backends/cuda/kernels/common.h"
 
 namespace grimace::cuda {
 namespace {
@@ -46,7 +44,7 @@ struct NormTable {
 };
 static_assert(sizeof(NormTable) + sizeof(float*) <= kParameterBytes);
 
-__global__ void __launch_bounds__(kBlock) sum_squares(NormTable a, float* __restrict__ sums) {
+__global__ void __launch_bounds__(kThreads) sum_squares(NormTable a, float* __restrict__ sums) {
   __shared__ float scratch[kWarp];
   const int tensor = find_tensor(a.first, a.tensors);
   const int64_t begin = (static_cast<int>(blockIdx.x) - a.first[tensor]) * kNormChunk;
@@ -57,13 +55,13 @@ __global__ void __launch_bounds__(kBlock) sum_squares(NormTable a, float* __rest
   const int packs = count / 4;
   float sum[4] = {};
   int i = thread;
-  for (; i + 3 * kBlock < packs; i += 4 * kBlock) {
+  for (; i + 3 * kThreads < packs; i += 4 * kThreads) {
     float v[4][4];
-    for (int k = 0; k < 4; ++k) load<4>(x + int64_t{4} * (i + k * kBlock), v[k]);
+    for (int k = 0; k < 4; ++k) load<4>(x + int64_t{4} * (i + k * kThreads), v[k]);
     for (int k = 0; k < 4; ++k)
       for (int n = 0; n < 4; ++n) sum[n] += v[k][n] * v[k][n];
   }
-  for (; i < packs; i += kBlock) {
+  for (; i < packs; i += kThreads) {
     float v[4];
     load<4>(x + int64_t{4} * i, v);
     for (int n = 0; n < 4; ++n) sum[n] += v[n] * v[n];
@@ -118,7 +116,7 @@ GpuKernel make_global_norm(const Operands& operands, const Context& context) {
                   root = address<float>(operands.out[0])](cudaStream_t stream) {
             auto* sums = workspace->as<float>();
             for (const auto& [table, count] : launches) {
-              const Geometry geometry{.grid = {static_cast<unsigned>(count)}, .block = {kBlock}};
+              const Geometry geometry{.grid = {static_cast<unsigned>(count)}, .block = {kThreads}};
               launch(sum_squares, geometry, stream, table, sums);
               sums += count;
             }
@@ -130,7 +128,7 @@ GpuKernel make_global_norm(const Operands& operands, const Context& context) {
 // ---- adamw -----------------------------------------------------------------------------------
 constexpr int kAdamwTensors = 48;
 constexpr int kPacks = 2;  // of 4 elements, for each thread
-constexpr int kAdamwChunk = kBlock * 4 * kPacks;
+constexpr int kAdamwChunk = kThreads * 4 * kPacks;
 
 struct AdamwTensor {
   const float *p, *m, *v, *g;
@@ -186,14 +184,14 @@ __device__ __forceinline__ void copy_some(const float* from, float* to, int64_t 
   store_some(to, left, v);
 }
 
-__global__ void __launch_bounds__(kBlock) adamw_chunks(AdamwTable a) {
+__global__ void __launch_bounds__(kThreads) adamw_chunks(AdamwTable a) {
   const int index = find_tensor(a.first, a.tensors);
   const AdamwTensor& t = a.tensor[index];
   const int64_t begin = int64_t{static_cast<int>(blockIdx.x) - a.first[index]} * kAdamwChunk +
                         static_cast<int>(threadIdx.x) * 4;
   if (!*a.scalars.apply) {
     for (int k = 0; k < kPacks; ++k) {
-      const int64_t i = begin + k * kBlock * 4;
+      const int64_t i = begin + k * kThreads * 4;
       copy_some(t.p + i, t.next_p + i, t.count - i);
       copy_some(t.m + i, t.next_m + i, t.count - i);
       copy_some(t.v + i, t.next_v + i, t.count - i);
@@ -202,7 +200,7 @@ __global__ void __launch_bounds__(kBlock) adamw_chunks(AdamwTable a) {
   }
   float p[kPacks][4], m[kPacks][4], v[kPacks][4], g[kPacks][4];
   for (int k = 0; k < kPacks; ++k) {
-    const int64_t i = begin + k * kBlock * 4;
+    const int64_t i = begin + k * kThreads * 4;
     load_some(t.p + i, t.count - i, p[k]);
     load_some(t.m + i, t.count - i, m[k]);
     load_some(t.v + i, t.count - i, v[k]);
@@ -217,7 +215,7 @@ __global__ void __launch_bounds__(kBlock) adamw_chunks(AdamwTable a) {
       v[k][n] = s.beta2 * v[k][n] + s.rest2 * grad * grad;
       p[k][n] = p[k][n] * f.keep - f.rate * m[k][n] / (sqrtf(v[k][n]) * f.inverse_root + s.eps);
     }
-    const int64_t i = begin + k * kBlock * 4;
+    const int64_t i = begin + k * kThreads * 4;
     store_some(t.next_p + i, t.count - i, p[k]);
     store_some(t.next_m + i, t.count - i, m[k]);
     store_some(t.next_v + i, t.count - i, v[k]);
@@ -312,7 +310,7 @@ GpuKernel make_adamw_group(std::span<const Node* const> nodes, std::span<const O
                       launches.size(), " launches"),
           .run = [launches](cudaStream_t stream) {
             for (const auto& [table, blocks] : launches)
-              launch(adamw_chunks, {.grid = {static_cast<unsigned>(blocks)}, .block = {kBlock}},
+              launch(adamw_chunks, {.grid = {static_cast<unsigned>(blocks)}, .block = {kThreads}},
                      stream, table);
           }};
 }

@@ -1,6 +1,7 @@
 // normalise_pixels: y = (x / 255 - mean) / std, bytes in, floats out. A plane of one colour of one
-// clip per blockIdx.y; 16 bytes a thread where the planes allow it.
-#include "backends/cuda/kernels.h"
+// clip per blockIdx.y; four bytes at a time where the planes allow it, so that the floats of a warp
+// lie together.
+#include "backends/cuda/kernels/common.h"
 #include "ir/pixels.h"
 
 namespace grimace::cuda {
@@ -21,29 +22,23 @@ __device__ __forceinline__ float4 four(unsigned word, float mean, float deviatio
       normalised(word >> 16 & 0xff, mean, deviation), normalised(word >> 24, mean, deviation));
 }
 
-// plane: a multiple of 16.
-__global__ void normalise_vectors(const uint4* x, float4* y, int64_t vectors, int64_t planes,
-                                  Colours colours) {
+__global__ void __launch_bounds__(kThreads)
+    normalise_vectors(const uint32_t* x, float4* y, int64_t words, int64_t planes,
+                      Colours colours) {
   for (int64_t p = blockIdx.y; p < planes; p += gridDim.y) {
     const float mean = colours.mean[p % 3];
     const float deviation = colours.deviation[p % 3];
-    for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < vectors;
-         i += int64_t{gridDim.x} * blockDim.x) {
-      const uint4 bytes = x[p * vectors + i];
-      float4* to = y + 4 * (p * vectors + i);
-      to[0] = four(bytes.x, mean, deviation);
-      to[1] = four(bytes.y, mean, deviation);
-      to[2] = four(bytes.z, mean, deviation);
-      to[3] = four(bytes.w, mean, deviation);
-    }
+    read_then_write<kUnroll>(
+        words, [&](int64_t i) { return x[p * words + i]; },
+        [&](int64_t i, uint32_t word) { y[p * words + i] = four(word, mean, deviation); });
   }
 }
 
-__global__ void normalise_bytes(const uint8_t* x, float* y, int64_t plane, int64_t planes,
-                                Colours colours) {
+__global__ void __launch_bounds__(kThreads)
+    normalise_bytes(const uint8_t* x, float* y, int64_t plane, int64_t planes, Colours colours) {
   for (int64_t p = blockIdx.y; p < planes; p += gridDim.y)
-    for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < plane;
-         i += int64_t{gridDim.x} * blockDim.x)
+    for (int64_t i = int64_t{blockIdx.x} * kThreads + threadIdx.x; i < plane;
+         i += int64_t{gridDim.x} * kThreads)
       y[p * plane + i] =
           normalised(x[p * plane + i], colours.mean[p % 3], colours.deviation[p % 3]);
 }
@@ -55,15 +50,13 @@ bool serves_pixels(const Node& node) {
 }
 
 GpuKernel make_pixels(const Node& node, const Operands& operands, const Context&) {
-  constexpr int kThreads = 256;
-  constexpr int64_t kVector = 16;
   constexpr int64_t kMostPlanes = 65535;
   const int64_t planes = 3 * node.in(0).shape[0];
   const int64_t plane = planes == 0 ? 0 : node.in(0).numel() / planes;
-  if (planes * plane == 0) return {.name = "nothing", .run = [](cudaStream_t) {}};
-  const bool vectors = plane % kVector == 0;
-  const int64_t work = vectors ? plane / kVector : plane;
-  const Geometry geometry{.grid = dim3(blocks_for(work, kThreads),
+  if (planes * plane == 0) return nothing();
+  const bool vectors = plane % 4 == 0;
+  const int64_t threads = vectors ? quotient_up(plane / 4, kUnroll) : plane;
+  const Geometry geometry{.grid = dim3(blocks_for(threads, kThreads),
                                        static_cast<unsigned>(std::min(planes, kMostPlanes))),
                           .block = dim3(kThreads)};
   Colours colours{};
@@ -71,17 +64,16 @@ GpuKernel make_pixels(const Node& node, const Operands& operands, const Context&
     colours.mean[c] = kPixelMean<float>[c];
     colours.deviation[c] = kPixelStd<float>[c];
   }
-  const void* x = operands.in[0].data;
-  void* y = operands.out[0].data;
   if (vectors)
     return {.name = cat("normalise_vectors, ", to_string(geometry)),
-            .run = [=](cudaStream_t stream) {
-              launch(normalise_vectors, geometry, stream, static_cast<const uint4*>(x),
-                     static_cast<float4*>(y), work, planes, colours);
+            .run = [=, x = address<uint32_t>(operands.in[0]),
+                    y = address<float4>(operands.out[0])](cudaStream_t stream) {
+              launch(normalise_vectors, geometry, stream, x, y, plane / 4, planes, colours);
             }};
-  return {.name = cat("normalise_bytes, ", to_string(geometry)), .run = [=](cudaStream_t stream) {
-            launch(normalise_bytes, geometry, stream, static_cast<const uint8_t*>(x),
-                   static_cast<float*>(y), work, planes, colours);
+  return {.name = cat("normalise_bytes, ", to_string(geometry)),
+          .run = [=, x = address<uint8_t>(operands.in[0]),
+                  y = address<float>(operands.out[0])](cudaStream_t stream) {
+            launch(normalise_bytes, geometry, stream, x, y, plane, planes, colours);
           }};
 }
 

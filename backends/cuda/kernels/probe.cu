@@ -4,13 +4,13 @@
 namespace grimace::cuda {
 namespace {
 
-__global__ void nothing() {}
+__global__ void probe() {}
 
 }  // namespace
 
 cudaError_t probe_kernels() {
   cudaFuncAttributes attributes{};
-  return cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(nothing));
+  return cudaFuncGetAttributes(&attributes, reinterpret_cast<const void*>(probe));
 }
 
 }  // namespace grimace::cuda

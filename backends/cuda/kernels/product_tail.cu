@@ -4,20 +4,12 @@
 // pieces); threads go on by the size of the grid. Computed in f32, rounded once on the way out.
 #include "backends/cuda/kernels/product_tail.h"
 
-#include <cmath>
-
-#include "ir/error.h"
+#include "backends/cuda/kernels/common.h"
 
 namespace grimace::cuda {
 namespace {
 
-constexpr int kThreads = 256;
 constexpr int kBlocksPerMultiprocessor = 6;  // all at once, with up to 42 registers a thread
-
-template <typename T, int width>
-struct alignas(sizeof(T) * width) Pack {
-  T at[width];
-};
 
 // Element numbers count packs of `width`; `step` is the number of threads, and `col_step` how far a
 // thread moves in its row with each step, so that the loop needs no division.
@@ -33,35 +25,26 @@ __device__ __forceinline__ float exact_gelu(float v) {
 }
 
 template <typename T, int width>
-__device__ __forceinline__ Pack<T, width> finish(const Pack<T, width>& y, int64_t pack, int64_t col,
-                                                 const TailArguments& a) {
-  using Floats = Pack<float, width>;
-  Floats v;
-  for (int i = 0; i < width; ++i) v.at[i] = to_float(y.at[i]);
-  if (a.add_bias) {
-    const Floats bias = *reinterpret_cast<const Floats*>(a.bias + col);
-    for (int i = 0; i < width; ++i) v.at[i] += bias.at[i];
-  }
-  if (a.gelu)
-    for (int i = 0; i < width; ++i) v.at[i] = exact_gelu(v.at[i]);
-  if (a.add_residual) {
-    const Floats residual = reinterpret_cast<const Floats*>(a.residual)[pack];
-    for (int i = 0; i < width; ++i) v.at[i] += residual.at[i];
-  }
-  Pack<T, width> out;
-  for (int i = 0; i < width; ++i) out.at[i] = from_float<T>(v.at[i]);
-  return out;
-}
-
-template <typename T, int width>
 __global__ void __launch_bounds__(kThreads, kBlocksPerMultiprocessor)
     product_tail(T* y, TailArguments a) {
-  using Values = Pack<T, width>;
-  auto* packs = reinterpret_cast<Values*>(y);
   int64_t pack = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
   int64_t col = pack * width % a.cols;
   for (; pack < a.packs; pack += a.step) {
-    packs[pack] = finish<T, width>(a.product ? packs[pack] : Values{}, pack, col, a);
+    float v[width] = {};
+    if (a.product) load<width>(y + pack * width, v);
+    if (a.add_bias) {
+      float bias[width];
+      load<width>(a.bias + col, bias);
+      for (int i = 0; i < width; ++i) v[i] += bias[i];
+    }
+    if (a.gelu)
+      for (int i = 0; i < width; ++i) v[i] = exact_gelu(v[i]);
+    if (a.add_residual) {
+      float residual[width];
+      load<width>(a.residual + pack * width, residual);
+      for (int i = 0; i < width; ++i) v[i] += residual[i];
+    }
+    store<width>(y + pack * width, v);
     col += a.col_step;
     if (col >= a.cols) col -= a.cols;
   }
@@ -124,16 +107,7 @@ std::string to_string(const ProductTail& t) {
 
 void launch_product_tail(const ProductTail& t, cudaStream_t stream) {
   if (t.rows * t.cols == 0 || t.empty()) return;
-  switch (t.dtype) {
-    case DType::f32:
-      return launch_for<float>(t, stream);
-    case DType::bf16:
-      return launch_for<Bf16>(t, stream);
-    case DType::f16:
-      return launch_for<F16>(t, stream);
-    default:
-      throw InternalError(cat("a product tail of ", name_of(t.dtype)));
-  }
+  with_float(t.dtype, [&](auto zero) { launch_for<decltype(zero)>(t, stream); });
 }
 
 void launch_round(const float* values, int64_t count, DType to, void* out, cudaStream_t stream) {

@@ -9,14 +9,13 @@
 #include <cmath>
 
 #include "backends/cuda/kernels/rows.h"
-#include "ir/op_def.h"
 #include "ir/ops/cubes.h"
 #include "ir/pixels.h"
 
 namespace grimace::cuda {
 namespace {
 
-constexpr int kThreads = 128;
+constexpr int kCubeThreads = 128;
 constexpr int kChannels = 3;
 constexpr int64_t kMostShared = 96 << 10;  // a bigger cube is expanded into its ops
 
@@ -60,7 +59,7 @@ __device__ __forceinline__ void read_cube(const Cubes& a, const float* corner, f
     const float mean = a.mean[c];
     const float deviation = a.deviation[c];
     const float* channel = corner + c * a.time * a.height * a.width;
-    for (int i = static_cast<int>(threadIdx.x); i < pixels; i += kThreads) {
+    for (int i = static_cast<int>(threadIdx.x); i < pixels; i += kCubeThreads) {
       const int row = i / a.patch;  // of all frames
       const int64_t y = row / a.patch * a.height + row % a.patch;
       x[c * pixels + i] = fmaf(channel[y * a.width + i % a.patch], deviation, mean);
@@ -71,7 +70,7 @@ __device__ __forceinline__ void read_cube(const Cubes& a, const float* corner, f
 // Three sums over the block, one for each channel; every thread gets them. `scratch` is shared
 // memory of 3 warps.
 __device__ __forceinline__ void sum_channels(float (&v)[kChannels], float* scratch) {
-  constexpr int kWarps = kThreads / kWarp;
+  constexpr int kWarps = kCubeThreads / kWarp;
   const int warp = static_cast<int>(threadIdx.x) / kWarp;
   for (int c = 0; c < kChannels; ++c) v[c] = warp_sum(v[c]);
   __syncthreads();  // whoever used scratch before is done with it
@@ -92,12 +91,12 @@ __device__ __forceinline__ void normalise_cube(const Cubes& a, float* x, float* 
   float first[kChannels];
   for (int c = 0; c < kChannels; ++c) first[c] = x[c * pixels];
   float mean[kChannels] = {};
-  for (int i = static_cast<int>(threadIdx.x); i < pixels; i += kThreads)
+  for (int i = static_cast<int>(threadIdx.x); i < pixels; i += kCubeThreads)
     for (int c = 0; c < kChannels; ++c) mean[c] += x[c * pixels + i] - first[c];
   sum_channels(mean, scratch);
   for (int c = 0; c < kChannels; ++c) mean[c] /= count;
   float sigma[kChannels] = {};
-  for (int i = static_cast<int>(threadIdx.x); i < pixels; i += kThreads)
+  for (int i = static_cast<int>(threadIdx.x); i < pixels; i += kCubeThreads)
     for (int c = 0; c < kChannels; ++c) {
       const float centred = x[c * pixels + i] - first[c] - mean[c];
       sigma[c] += centred * centred;
@@ -105,7 +104,7 @@ __device__ __forceinline__ void normalise_cube(const Cubes& a, float* x, float* 
   sum_channels(sigma, scratch);  // all threads have read the first pixels here
   for (int c = 0; c < kChannels; ++c)
     sigma[c] = sqrtf(sigma[c] / (count - 1.0f)) + static_cast<float>(kCubeSigmaEps);
-  for (int i = static_cast<int>(threadIdx.x); i < pixels; i += kThreads)
+  for (int i = static_cast<int>(threadIdx.x); i < pixels; i += kCubeThreads)
     for (int c = 0; c < kChannels; ++c)
       x[c * pixels + i] = (x[c * pixels + i] - first[c] - mean[c]) / sigma[c];
 }
@@ -114,7 +113,7 @@ __device__ __forceinline__ void normalise_cube(const Cubes& a, float* x, float* 
 __device__ __forceinline__ void make_cube(const Cubes& a, int cube, float* x, float* scratch) {
   const int token = token_of(a, cube, threadIdx.x == 0);
   if (token < 0) {
-    for (int i = static_cast<int>(threadIdx.x); i < kChannels * a.pixels(); i += kThreads)
+    for (int i = static_cast<int>(threadIdx.x); i < kChannels * a.pixels(); i += kCubeThreads)
       x[i] = NAN;
     __syncthreads();
     return;
@@ -134,18 +133,18 @@ __device__ __forceinline__ float target_value(const Cubes& a, const float* x, in
   return a.differences && i >= frame ? channel[i] - channel[i % frame] : channel[i];
 }
 
-__global__ void __launch_bounds__(kThreads) cube_targets(Cubes a, float* __restrict__ target) {
+__global__ void __launch_bounds__(kCubeThreads) cube_targets(Cubes a, float* __restrict__ target) {
   __shared__ float scratch[kWarp];
   auto* x = dynamic_shared<float>();
   const auto cube = static_cast<int>(blockIdx.x);
   make_cube(a, cube, x, scratch);
   const int size = kChannels * a.pixels();
-  for (int j = static_cast<int>(threadIdx.x); j < size; j += kThreads)
+  for (int j = static_cast<int>(threadIdx.x); j < size; j += kCubeThreads)
     target[int64_t{cube} * size + j] = target_value(a, x, j);
 }
 
 template <typename G>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kCubeThreads)
     cube_losses(Cubes a, const float* __restrict__ pred, float share, G* __restrict__ gradient,
                 float* __restrict__ sums) {
   __shared__ float scratch[kWarp];
@@ -154,7 +153,7 @@ __global__ void __launch_bounds__(kThreads)
   make_cube(a, cube, x, scratch);
   const int size = kChannels * a.pixels();
   float sum = 0.0f;
-  for (int j = static_cast<int>(threadIdx.x); j < size; j += kThreads) {
+  for (int j = static_cast<int>(threadIdx.x); j < size; j += kCubeThreads) {
     const float error = pred[int64_t{cube} * size + j] - target_value(a, x, j);
     gradient[int64_t{cube} * size + j] = from_float<G>(error * share);
     sum += error * error;
@@ -223,11 +222,11 @@ struct WarpCube {
 };
 
 template <typename G>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kCubeThreads)
     warp_cube_losses(Cubes a, const float* __restrict__ pred, int cubes, float share,
                      G* __restrict__ gradient, float* __restrict__ sums) {
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
-  const int cube = static_cast<int>(blockIdx.x * (kThreads / kWarp) + threadIdx.x / kWarp);
+  const int cube = static_cast<int>(blockIdx.x * (kCubeThreads / kWarp) + threadIdx.x / kWarp);
   if (cube >= cubes) return;  // a whole warp
   const int token = token_of(a, cube, lane == 0);
   WarpCube values;
@@ -293,7 +292,7 @@ Cubes cubes_of(const Node& node, const Operands& operands, int video, const Cont
 Geometry geometry_of(const Node& node, const Cubes& a) {
   const int64_t shared = kChannels * a.pixels() * size_of(DType::f32);
   return {.grid = {blocks_for_all(node.out().shape[0] * a.per_clip, 1)},
-          .block = {kThreads},
+          .block = {kCubeThreads},
           .shared_bytes = static_cast<unsigned>(shared)};
 }
 
@@ -323,7 +322,7 @@ GpuKernel loss(const Node& node, const Operands& operands, const Context& contex
   const int64_t count = node.in(0).shape[0] * cubes.per_clip;
   Geometry geometry = geometry_of(node, cubes);
   if (in_registers)
-    geometry = {.grid = {blocks_for_all(count, kThreads / kWarp)}, .block = {kThreads}};
+    geometry = {.grid = {blocks_for_all(count, kCubeThreads / kWarp)}, .block = {kCubeThreads}};
   const auto elements = static_cast<double>(node.in(0).numel());
   context.workspace->reserve(count * size_of(DType::f32));
   return {.name = name_of_cubes(node, cubes, geometry),
@@ -351,15 +350,15 @@ bool serves_reconstruction(const Node& node) {
   const int64_t tubelet = node.integer("tubelet");
   const int64_t patch = node.integer("patch");
   const int64_t shared = kChannels * tubelet * patch * patch * size_of(DType::f32);
-  return node.in(video).dtype == DType::f32 && is_real(node.out().dtype) && shared <= kMostShared &&
-         (group <= 1 || group == tubelet);
+  return node.in(video).dtype == DType::f32 && is_gpu_float(node.out().dtype) &&
+         shared <= kMostShared && (group <= 1 || group == tubelet);
 }
 
 GpuKernel make_reconstruction(const Node& node, const Operands& operands, const Context& context) {
   if (node.out().numel() == 0) return nothing();
   if (node.is(op_reconstruction_target)) return target(node, operands, context);
-  return with_real(node.out().dtype,
-                   [&](auto zero) { return loss<decltype(zero)>(node, operands, context); });
+  return with_float(node.out().dtype,
+                    [&](auto zero) { return loss<decltype(zero)>(node, operands, context); });
 }
 
 }  // namespace grimace::cuda

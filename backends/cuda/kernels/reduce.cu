@@ -5,10 +5,9 @@
 // everything is fixed by the shape, so runs repeat bit for bit.
 //   inner = 1, short:  some lanes of a warp for each row
 //   inner = 1, long:   a block for each part of a row
-//   inner > 1:         a block for `width` columns of a part, kBlock / width rows at a time
+//   inner > 1:         a block for `width` columns of a part, kThreads / width rows at a time
 #include <vector>
 
-#include "backends/cuda/kernels.h"
 #include "backends/cuda/kernels/rows.h"
 
 namespace grimace::cuda {
@@ -32,22 +31,22 @@ struct Pass {
 };
 
 template <typename X, int N>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kThreads)
     sum_rows(const X* __restrict__ x, float* __restrict__ y, Pass pass, int lanes) {
   const int thread = static_cast<int>(threadIdx.x);
   const int lane = thread % lanes;
-  const int64_t row = int64_t{blockIdx.x} * (kBlock / lanes) + thread / lanes;
+  const int64_t row = int64_t{blockIdx.x} * (kThreads / lanes) + thread / lanes;
   float sum[N] = {};
   if (row < pass.outer)
     add_strided<N>(x + row * pass.length, lane * N, pass.length, lanes * N, 1, sum);
   float total = 0.0f;
   for (int n = 0; n < N; ++n) total += sum[n];
-  total = group_sum(total, lanes);
+  total = warp_sum(total, lanes);
   if (lane == 0 && row < pass.outer) y[row] = total;
 }
 
 template <typename X, int N>
-__global__ void __launch_bounds__(kBlock)
+__global__ void __launch_bounds__(kThreads)
     sum_long_rows(const X* __restrict__ x, float* __restrict__ y, Pass pass) {
   __shared__ float scratch[kWarp];
   const auto block = static_cast<int>(blockIdx.x);
@@ -56,7 +55,7 @@ __global__ void __launch_bounds__(kBlock)
   const int64_t end = begin + pass.chunk < pass.length ? begin + pass.chunk : pass.length;
   const int64_t first = begin + static_cast<int64_t>(threadIdx.x) * N;
   float sum[N] = {};
-  add_strided<N>(x + row * pass.length, first, end, kBlock * N, 1, sum);
+  add_strided<N>(x + row * pass.length, first, end, kThreads * N, 1, sum);
   float total = 0.0f;
   for (int n = 0; n < N; ++n) total += sum[n];
   total = block_sum(total, scratch);
@@ -64,11 +63,11 @@ __global__ void __launch_bounds__(kBlock)
 }
 
 template <typename X, int N>
-__global__ void __launch_bounds__(kBlock, 4)  // left alone, ptxas spills for f16 on sm_80
+__global__ void __launch_bounds__(kThreads, 4)  // left alone, ptxas spills for f16 on sm_80
     sum_columns_of(const X* __restrict__ x, float* __restrict__ y, Pass pass) {
-  __shared__ float shared[N * kBlock];
+  __shared__ float shared[N * kThreads];
   const int thread = static_cast<int>(threadIdx.x);
-  const int slots = kBlock / pass.width;
+  const int slots = kThreads / pass.width;
   const int piece = static_cast<int>(blockIdx.x) / pass.tiles;  // outer, part
   const int tile = static_cast<int>(blockIdx.x) % pass.tiles;
   const int64_t begin = piece % pass.parts * pass.chunk;
@@ -86,14 +85,14 @@ template <typename X, int N>
 void launch_pass(const Pass& pass, const X* x, float* y, cudaStream_t stream) {
   if (pass.inner > 1) {
     const auto blocks = blocks_for_all(pass.outer * pass.parts * pass.tiles, 1);
-    launch(sum_columns_of<X, N>, {.grid = {blocks}, .block = {kBlock}}, stream, x, y, pass);
+    launch(sum_columns_of<X, N>, {.grid = {blocks}, .block = {kThreads}}, stream, x, y, pass);
   } else if (pass.chunk > kLongRow) {
     const auto blocks = blocks_for_all(pass.outer * pass.parts, 1);
-    launch(sum_long_rows<X, N>, {.grid = {blocks}, .block = {kBlock}}, stream, x, y, pass);
+    launch(sum_long_rows<X, N>, {.grid = {blocks}, .block = {kThreads}}, stream, x, y, pass);
   } else {
     const int lanes = power_of_two(quotient_up(pass.length, N), kWarp);
-    const auto blocks = blocks_for_all(pass.outer, kBlock / lanes);
-    launch(sum_rows<X, N>, {.grid = {blocks}, .block = {kBlock}}, stream, x, y, pass, lanes);
+    const auto blocks = blocks_for_all(pass.outer, kThreads / lanes);
+    launch(sum_rows<X, N>, {.grid = {blocks}, .block = {kThreads}}, stream, x, y, pass, lanes);
   }
 }
 
@@ -122,7 +121,7 @@ Pass columns_pass(Pass pass, int64_t blocks, bool split) {
   pass.tiles = static_cast<int>(quotient_up(columns, pass.width));
   int64_t parts = 1;
   if (split && pass.length > kFewRows) {
-    const int64_t most = quotient_up(pass.length, kBlock / pass.width * kRowsAThread);
+    const int64_t most = quotient_up(pass.length, kThreads / pass.width * kRowsAThread);
     parts = std::clamp<int64_t>(blocks / (pass.outer * pass.tiles), 1, most);
   }
   // In one pass, few columns to a block, and more blocks; 4 packs are still whole sectors.
@@ -208,13 +207,13 @@ GpuKernel reduce_sum(const Node& node, const Operands& operands, const Context& 
 }  // namespace
 
 bool serves_reduce(const Node& node) {
-  return is_real(node.in(0).dtype);
+  return is_gpu_float(node.in(0).dtype);
 }
 
 GpuKernel make_reduce(const Node& node, const Operands& operands, const Context& context) {
   if (node.out().numel() == 0) return nothing();
-  return with_real(node.in(0).dtype,
-                   [&](auto zero) { return reduce_sum<decltype(zero)>(node, operands, context); });
+  return with_float(node.in(0).dtype,
+                    [&](auto zero) { return reduce_sum<decltype(zero)>(node, operands, context); });
 }
 
 }  // namespace grimace::cuda

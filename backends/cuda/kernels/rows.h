@@ -1,84 +1,14 @@
-// What the kernels of rows and sums share: elements read and written up to 16 bytes at a time and
-// computed as floats, sums over some lanes of a warp or over columns, and the pick of a float type.
+// Sums in a fixed order over rows and columns of elements, which are read up to 16 bytes at a time
+// and added as floats.
 #pragma once
 
-#include "backends/cuda/context.h"
+#include "backends/cuda/kernels/common.h"
 
 namespace grimace::cuda {
 
-constexpr int kBlock = 256;  // threads, where nothing else is said
-
-// ---- On the host ---------------------------------------------------------------------------
-inline bool is_real(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
-}
-
-// Calls visit(T{}) with what kernels call the float type.
-template <typename Visit>
-auto with_real(DType dtype, Visit&& visit) {
-  if (dtype == DType::bf16) return visit(Bf16{});
-  if (dtype == DType::f16) return visit(F16{});
-  internal_check(dtype == DType::f32, "no kernel for elements of ", name_of(dtype));
-  return visit(float{});
-}
-
-template <typename T>
-const T* address(const ConstView& view) {
-  return static_cast<const T*>(view.data);
-}
-template <typename T>
-T* address(const View& view) {
-  return static_cast<T*>(view.data);
-}
-
-inline GpuKernel nothing() {
-  return {.name = "nothing", .run = [](cudaStream_t) {}};
-}
-
-inline int64_t quotient_up(int64_t count, int64_t by) {
-  return (count + by - 1) / by;
-}
-// The smallest power of two that is no less than `count`, at most `most` (itself one).
-inline int power_of_two(int64_t count, int most) {
-  int power = 1;
-  while (power < count && power < most) power *= 2;
-  return power;
-}
-
 #if defined(__CUDACC__) || defined(GRIMACE_CUDA_EMULATED)
 
-// ---- Elements ------------------------------------------------------------------------------
-// N neighbours, aligned as a whole: one access where they are 16 bytes or less.
-template <typename T, int N>
-struct alignas(N * sizeof(T)) Pack {
-  T values[N];
-};
-
-template <int N, typename T>
-__device__ __forceinline__ void load(const T* from, float (&to)[N]) {
-  const Pack<T, N> pack = *reinterpret_cast<const Pack<T, N>*>(from);
-  for (int i = 0; i < N; ++i) to[i] = to_float(pack.values[i]);
-}
-template <int N, typename T>
-__device__ __forceinline__ void store(T* to, const float (&from)[N]) {
-  Pack<T, N> pack;
-  for (int i = 0; i < N; ++i) pack.values[i] = from_float<T>(from[i]);
-  *reinterpret_cast<Pack<T, N>*>(to) = pack;
-}
-
-// ---- Sums in a fixed order -----------------------------------------------------------------
-// Over groups of `lanes` neighbours in a warp, a power of two; every lane gets its group's.
-__device__ __forceinline__ float group_sum(float v, int lanes) {
-  for (int step = lanes / 2; step > 0; step /= 2) v += __shfl_xor_sync(kWholeWarp, v, step);
-  return v;
-}
-__device__ __forceinline__ float group_max(float v, int lanes) {
-  for (int step = lanes / 2; step > 0; step /= 2)
-    v = fmaxf(v, __shfl_xor_sync(kWholeWarp, v, step));
-  return v;
-}
-
-// sum += the packs at from + i * stride for i = begin, begin + step, ... < end, four loads in
+// sum += the vectors at from + i * stride for i = begin, begin + step, ... < end, four loads in
 // flight.
 template <int N, typename T>
 __device__ __forceinline__ void add_strided(const T* from, int64_t begin, int64_t end, int64_t step,
@@ -86,10 +16,10 @@ __device__ __forceinline__ void add_strided(const T* from, int64_t begin, int64_
   const int64_t jump = step * stride;
   int64_t i = begin;
   for (from += begin * stride; i + 3 * step < end; i += 4 * step, from += 4 * jump) {
-    Pack<T, N> packs[4];
-    for (int k = 0; k < 4; ++k) packs[k] = *reinterpret_cast<const Pack<T, N>*>(from + k * jump);
+    Vec<T, N> four[4];
+    for (int k = 0; k < 4; ++k) four[k] = load<N>(from + k * jump);
     for (int k = 0; k < 4; ++k)
-      for (int n = 0; n < N; ++n) sum[n] += to_float(packs[k].values[n]);
+      for (int n = 0; n < N; ++n) sum[n] += to_float(four[k].v[n]);
   }
   for (; i < end; i += step, from += jump) {
     float v[N];
@@ -98,20 +28,21 @@ __device__ __forceinline__ void add_strided(const T* from, int64_t begin, int64_
   }
 }
 
-// A block of kBlock threads as rows of `width` (a power of two): the sum over the threads of each
-// column, for the first `width` threads. `shared` is shared memory of N * kBlock floats.
+// A block of kThreads threads as rows of `width` (a power of two): the sum over the threads of each
+// column, for the first `width` threads. `shared` is shared memory of N * kThreads floats.
 template <int N>
 __device__ __forceinline__ void sum_columns(float (&sum)[N], int width, float* shared) {
   const int thread = static_cast<int>(threadIdx.x);
   __syncthreads();  // whoever used shared before is done with it
-  for (int n = 0; n < N; ++n) shared[n * kBlock + thread] = sum[n];
-  for (int half = kBlock / 2; half >= width; half /= 2) {
+  for (int n = 0; n < N; ++n) shared[n * kThreads + thread] = sum[n];
+  for (int half = kThreads / 2; half >= width; half /= 2) {
     __syncthreads();
     if (thread < half)
-      for (int n = 0; n < N; ++n) shared[n * kBlock + thread] += shared[n * kBlock + thread + half];
+      for (int n = 0; n < N; ++n)
+        shared[n * kThreads + thread] += shared[n * kThreads + thread + half];
   }
   // Only its own thread wrote what is read here.
-  for (int n = 0; n < N; ++n) sum[n] = shared[n * kBlock + thread];
+  for (int n = 0; n < N; ++n) sum[n] = shared[n * kThreads + thread];
 }
 
 // result = scale * the sum of x; one block.

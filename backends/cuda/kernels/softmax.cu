@@ -5,9 +5,7 @@
 //   more columns:       a block for each row, which is read again for every sum
 #include <cmath>
 
-#include "backends/cuda/kernels.h"
-#include "backends/cuda/kernels/rows.h"
-#include "ir/op_def.h"
+#include "backends/cuda/kernels/common.h"
 
 namespace grimace::cuda {
 namespace {
@@ -29,9 +27,9 @@ struct SoftmaxGrad {
 };
 
 template <typename T, int kElements>
-__global__ void __launch_bounds__(kBlock) softmax_rows(Softmax<T> a, int lanes) {
+__global__ void __launch_bounds__(kThreads) softmax_rows(Softmax<T> a, int lanes) {
   const int lane = static_cast<int>(threadIdx.x) % lanes;
-  const int64_t row = int64_t{blockIdx.x} * (kBlock / lanes) + threadIdx.x / lanes;
+  const int64_t row = int64_t{blockIdx.x} * (kThreads / lanes) + threadIdx.x / lanes;
   const int64_t cols = row < a.rows ? a.cols : 0;
   float v[kElements];
   float top = -INFINITY;
@@ -40,13 +38,13 @@ __global__ void __launch_bounds__(kBlock) softmax_rows(Softmax<T> a, int lanes) 
     v[k] = c < cols ? to_float(a.x[row * cols + c]) : -INFINITY;
     top = fmaxf(top, v[k]);
   }
-  top = group_max(top, lanes);
+  top = warp_max(top, lanes);
   float sum = 0.0f;
   for (int k = 0; k < kElements; ++k) {
     v[k] = expf(v[k] - top);
     sum += v[k];
   }
-  const float scale = 1.0f / group_sum(sum, lanes);
+  const float scale = 1.0f / warp_sum(sum, lanes);
   for (int k = 0; k < kElements; ++k) {
     const int c = lane + k * lanes;
     if (c < cols) a.y[row * cols + c] = from_float<T>(v[k] * scale);
@@ -54,27 +52,24 @@ __global__ void __launch_bounds__(kBlock) softmax_rows(Softmax<T> a, int lanes) 
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kBlock) softmax_long_rows(Softmax<T> a) {
+__global__ void __launch_bounds__(kThreads) softmax_long_rows(Softmax<T> a) {
   __shared__ float scratch[kWarp];
   const T* x = a.x + int64_t{blockIdx.x} * a.cols;
   T* y = a.y + int64_t{blockIdx.x} * a.cols;
   float top = -INFINITY;
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock) top = fmaxf(top, to_float(x[c]));
-  top = warp_max(top);
-  if (threadIdx.x % kWarp == 0) scratch[threadIdx.x / kWarp] = top;
-  __syncthreads();
-  top = warp_max(scratch[threadIdx.x % (kBlock / kWarp)]);
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) top = fmaxf(top, to_float(x[c]));
+  top = block_max(top, scratch);
   float sum = 0.0f;
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock) sum += expf(to_float(x[c]) - top);
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) sum += expf(to_float(x[c]) - top);
   const float scale = 1.0f / block_sum(sum, scratch);
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock)
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads)
     y[c] = from_float<T>(expf(to_float(x[c]) - top) * scale);
 }
 
 template <typename T, int kElements>
-__global__ void __launch_bounds__(kBlock) softmax_grad_rows(SoftmaxGrad<T> a, int lanes) {
+__global__ void __launch_bounds__(kThreads) softmax_grad_rows(SoftmaxGrad<T> a, int lanes) {
   const int lane = static_cast<int>(threadIdx.x) % lanes;
-  const int64_t row = int64_t{blockIdx.x} * (kBlock / lanes) + threadIdx.x / lanes;
+  const int64_t row = int64_t{blockIdx.x} * (kThreads / lanes) + threadIdx.x / lanes;
   const int64_t cols = row < a.rows ? a.cols : 0;
   float y[kElements];
   float dy[kElements];
@@ -85,7 +80,7 @@ __global__ void __launch_bounds__(kBlock) softmax_grad_rows(SoftmaxGrad<T> a, in
     dy[k] = c < cols ? to_float(a.dy[row * cols + c]) : 0.0f;
     dot += dy[k] * y[k];
   }
-  dot = group_sum(dot, lanes);
+  dot = warp_sum(dot, lanes);
   for (int k = 0; k < kElements; ++k) {
     const int c = lane + k * lanes;
     if (c < cols) a.dx[row * cols + c] = from_float<T>(y[k] * (dy[k] - dot));
@@ -93,14 +88,14 @@ __global__ void __launch_bounds__(kBlock) softmax_grad_rows(SoftmaxGrad<T> a, in
 }
 
 template <typename T>
-__global__ void __launch_bounds__(kBlock) softmax_grad_long_rows(SoftmaxGrad<T> a) {
+__global__ void __launch_bounds__(kThreads) softmax_grad_long_rows(SoftmaxGrad<T> a) {
   __shared__ float scratch[kWarp];
   const int64_t first = int64_t{blockIdx.x} * a.cols;
   float dot = 0.0f;
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock)
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads)
     dot += to_float(a.dy[first + c]) * to_float(a.y[first + c]);
   dot = block_sum(dot, scratch);
-  for (int64_t c = threadIdx.x; c < a.cols; c += kBlock) {
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) {
     const float y = to_float(a.y[first + c]);
     a.dx[first + c] = from_float<T>(y * (to_float(a.dy[first + c]) - dot));
   }
@@ -125,8 +120,8 @@ Split split_rows(int64_t rows, int64_t cols) {
   Split split;
   split.in_registers = cols <= kLongRow;
   split.lanes = power_of_two(cols, kWarp);
-  const int64_t rows_a_block = split.in_registers ? kBlock / split.lanes : 1;
-  split.geometry = {.grid = {blocks_for_all(rows, rows_a_block)}, .block = {kBlock}};
+  const int64_t rows_a_block = split.in_registers ? kThreads / split.lanes : 1;
+  split.geometry = {.grid = {blocks_for_all(rows, rows_a_block)}, .block = {kThreads}};
   return split;
 }
 
@@ -173,14 +168,14 @@ GpuKernel softmax_grad(const Node& node, const Operands& operands, const Split& 
 }  // namespace
 
 bool serves_softmax(const Node& node) {
-  return is_real(node.out().dtype);
+  return is_gpu_float(node.out().dtype);
 }
 
 GpuKernel make_softmax(const Node& node, const Operands& operands, const Context&) {
   if (node.out().numel() == 0) return nothing();
   const int64_t cols = node.out().shape[-1];
   const Split split = split_rows(node.out().numel() / cols, cols);
-  return with_real(node.out().dtype, [&](auto zero) {
+  return with_float(node.out().dtype, [&](auto zero) {
     using T = decltype(zero);
     return node.is(op_softmax) ? softmax<T>(node, operands, split)
                                : softmax_grad<T>(node, operands, split);

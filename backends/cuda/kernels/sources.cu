@@ -47,9 +47,9 @@ GpuKernel make_full(const Node& node, const Operands& operands, const Context& c
     convert({{DType::f64, {}}, &value}, View{{dtype, {}}, &word});
     const int64_t count = node.out().numel();
     const Geometry geometry =
-        threads_for(context, (count * static_cast<int64_t>(sizeof(W)) + 15) / 16);
+        threads_for(context, quotient_up(count * static_cast<int64_t>(sizeof(W)), 16));
     kernel.name = cat("full ", dtype, ", ", to_string(geometry));
-    kernel.run = [=, y = static_cast<W*>(operands.out[0].data)](cudaStream_t stream) {
+    kernel.run = [=, y = address<W>(operands.out[0])](cudaStream_t stream) {
       launch(fill<W>, geometry, stream, y, count, word);
     };
   });
@@ -73,15 +73,13 @@ GpuKernel make_position_table(const Node& node, const Operands& operands, const 
   const int64_t rows = node.integer("rows");
   const int64_t dim = node.integer("dim");
   const Geometry geometry = threads_for(context, rows * dim);
-  GpuKernel kernel;
-  with_float(node.out().dtype, [&](auto zero) {
+  return with_float(node.out().dtype, [&](auto zero) -> GpuKernel {
     using T = decltype(zero);
-    kernel.run = [=, y = static_cast<T*>(operands.out[0].data)](cudaStream_t stream) {
-      launch(position_table<T>, geometry, stream, y, rows, dim);
-    };
+    return {.name = cat("position_table ", node.out().dtype, ", ", to_string(geometry)),
+            .run = [=, y = address<T>(operands.out[0])](cudaStream_t stream) {
+              launch(position_table<T>, geometry, stream, y, rows, dim);
+            }};
   });
-  kernel.name = cat("position_table ", node.out().dtype, ", ", to_string(geometry));
-  return kernel;
 }
 
 // ---- random_uniform ------------------------------------------------------------------------
@@ -103,18 +101,16 @@ __global__ void __launch_bounds__(kThreads)
 GpuKernel make_random_uniform(const Node& node, const Operands& operands, const Context& context) {
   const int64_t count = node.out().numel();
   const auto site = static_cast<uint64_t>(node.integer("site"));
-  const Geometry geometry = threads_for(context, (count + 3) / 4);
-  GpuKernel kernel;
-  with_float(node.out().dtype, [&](auto zero) {
+  const Geometry geometry = threads_for(context, quotient_up(count, 4));
+  return with_float(node.out().dtype, [&](auto zero) -> GpuKernel {
     using T = decltype(zero);
-    kernel.run = [=, seed = static_cast<const int64_t*>(operands.in[0].data),
-                  step = static_cast<const int64_t*>(operands.in[1].data),
-                  y = static_cast<T*>(operands.out[0].data)](cudaStream_t stream) {
-      launch(random_uniform<T>, geometry, stream, seed, step, site, y, count);
-    };
+    return {
+        .name = cat("random_uniform ", node.out().dtype, ", ", to_string(geometry)),
+        .run = [=, seed = address<int64_t>(operands.in[0]), step = address<int64_t>(operands.in[1]),
+                y = address<T>(operands.out[0])](cudaStream_t stream) {
+          launch(random_uniform<T>, geometry, stream, seed, step, site, y, count);
+        }};
   });
-  kernel.name = cat("random_uniform ", node.out().dtype, ", ", to_string(geometry));
-  return kernel;
 }
 
 }  // namespace

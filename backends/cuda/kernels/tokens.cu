@@ -10,7 +10,6 @@
 namespace grimace::cuda {
 namespace {
 
-constexpr int kUnroll = 4;
 constexpr int kWarps = kThreads / kWarp;
 
 // Where a kernel reports bad data; the flag is known when it runs.
@@ -52,57 +51,44 @@ struct Gather {
 
 template <typename W>
 __global__ void __launch_bounds__(kThreads) gather_rows(Gather<W> g) {
-  const int64_t stride = int64_t{gridDim.x} * (kThreads * kUnroll);
-  for (int64_t first = int64_t{blockIdx.x} * (kThreads * kUnroll) + threadIdx.x; first < g.count;
-       first += stride) {
-    W words[kUnroll];
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const int64_t i = first + u * kThreads;
-      if (i >= g.count) break;
-      const uint32_t place = g.cols(static_cast<uint32_t>(i));
-      const uint32_t col = static_cast<uint32_t>(i) - place * g.cols.divisor;
-      const int64_t row = g.index[place];
-      words[u] = W{};
-      if (row >= 0 && row < g.rows)
-        words[u] = g.from[g.per_batch(place) * g.table + row * g.cols.divisor + col];
-      else
+  read_then_write<kUnroll>(
+      g.count,
+      [&](int64_t i) {
+        const uint32_t place = g.cols(static_cast<uint32_t>(i));
+        const uint32_t col = static_cast<uint32_t>(i) - place * g.cols.divisor;
+        const int64_t row = g.index[place];
+        if (row >= 0 && row < g.rows)
+          return g.from[g.per_batch(place) * g.table + row * g.cols.divisor + col];
         g.fault.report();
-    }
-#pragma unroll
-    for (int u = 0; u < kUnroll; ++u) {
-      const int64_t i = first + u * kThreads;
-      if (i < g.count) g.to[i] = words[u];
-    }
-  }
+        return W{};
+      },
+      [&](int64_t i, W word) { g.to[i] = word; });
 }
 
 GpuKernel make_gather(const Node& node, const Operands& operands, const Context& context) {
   const Shape& table = node.in(0).shape;
   const int64_t row_bytes = table[-1] * size_of(node.in(0).dtype);
   const int64_t bytes = common_word({row_bytes});
-  GpuKernel kernel;
-  with_wide_word(bytes, [&](auto word) {
+  return with_wide_word(bytes, [&](auto word) {
     using W = decltype(word);
     const int64_t cols = row_bytes / bytes;
     const int64_t places = node.in(1).numel();
     node.require(places * cols <= kMostSteps, "a result of ", node.out(),
                  " is too large for the cuda backend");
-    const Gather<W> g{.from = static_cast<const W*>(operands.in[0].data),
-                      .index = static_cast<const int32_t*>(operands.in[1].data),
-                      .to = static_cast<W*>(operands.out[0].data),
+    const Gather<W> g{.from = address<W>(operands.in[0]),
+                      .index = address<int32_t>(operands.in[1]),
+                      .to = address<W>(operands.out[0]),
                       .cols = FastDivide(cols),
                       .per_batch = FastDivide(node.in(1).shape[1]),
                       .rows = table[-2],
                       .table = table.rank() == 2 ? 0 : table[-2] * cols,
                       .count = places * cols,
                       .fault = {}};
-    kernel = with_fault(
+    return with_fault(
         cat("gather_rows ", node.out().dtype, g.table == 0 ? ", shared" : "", ", words of ", bytes),
-        gather_rows<W>, threads_for(context, (g.count + kUnroll - 1) / kUnroll), g, context,
+        gather_rows<W>, threads_for(context, quotient_up(g.count, kUnroll)), g, context,
         out_of_range(node, "an index", table[-2]));
   });
-  return kernel;
 }
 
 // ---- scatter_rows --------------------------------------------------------------------------
@@ -143,7 +129,7 @@ __global__ void __launch_bounds__(kThreads) scatter_rows(Scatter<T> s) {
         if (mine < 0 || mine >= s.rows) s.fault.report();
       }
       for (unsigned left = __ballot_sync(kWholeWarp, mine == row); left != 0; left &= left - 1) {
-        const T* from = x + (begin + lowest_bit(left)) * s.cols;
+        const T* from = x + (begin + __ffs(static_cast<int>(left)) - 1) * s.cols;
 #pragma unroll
         for (int m = 0; m < kVectors; ++m) {
           const int64_t at = col + m * (kWarp * V);
@@ -166,28 +152,26 @@ GpuKernel make_scatter(const Node& node, const Operands& operands, const Context
   const Shape& shape = node.in(0).shape;
   const bool shared = node.flag("shared");
   const int64_t rows = node.integer("rows");
-  GpuKernel kernel;
-  with_float(node.in(0).dtype, [&](auto zero) {
+  return with_float(node.in(0).dtype, [&](auto zero) {
     using T = decltype(zero);
     constexpr int kVector = 16 / static_cast<int>(sizeof(T));
     const int vector = shape[2] % kVector == 0 ? kVector : 1;
     const int64_t strip = int64_t{kWarp} * vector * vectors_per_lane(vector);
-    const Scatter<T> s{.x = static_cast<const T*>(operands.in[0].data),
-                       .index = static_cast<const int32_t*>(operands.in[1].data),
-                       .y = static_cast<T*>(operands.out[0].data),
+    const Scatter<T> s{.x = address<T>(operands.in[0]),
+                       .index = address<int32_t>(operands.in[1]),
+                       .y = address<T>(operands.out[0]),
                        .tables = shared ? 1 : shape[0],
                        .per_table = shared ? shape[0] * shape[1] : shape[1],
                        .rows = rows,
                        .cols = shape[2],
-                       .strips = (shape[2] + strip - 1) / strip,
+                       .strips = quotient_up(shape[2], strip),
                        .fault = {}};
-    kernel = with_fault(
+    return with_fault(
         cat("scatter_rows ", node.out().dtype, shared ? ", shared, " : ", ", vector, " wide"),
         vector == 1 ? scatter_rows<T, 1> : scatter_rows<T, kVector>,
         threads_for(context, s.tables * s.rows * s.strips * kWarp), s, context,
         out_of_range(node, "an index", rows));
   });
-  return kernel;
 }
 
 // ---- mask_indices --------------------------------------------------------------------------
@@ -208,9 +192,9 @@ __global__ void __launch_bounds__(kThreads) mask_indices(MaskIndices m) {
       const int64_t token = begin + lane;
       const bool mine = token < m.tokens && m.mask[row * m.tokens + token] == m.value;
       const unsigned all = __ballot_sync(kWholeWarp, mine);
-      const int64_t at = found + count_bits(all & ((1u << lane) - 1));
+      const int64_t at = found + __popc(all & ((1u << lane) - 1));
       if (mine && at < m.count) m.index[row * m.count + at] = static_cast<int32_t>(token);
-      found += count_bits(all);
+      found += __popc(all);
     }
     if (lane == 0 && found != m.count) m.fault.report();
   }
@@ -218,8 +202,8 @@ __global__ void __launch_bounds__(kThreads) mask_indices(MaskIndices m) {
 
 GpuKernel make_mask_indices(const Node& node, const Operands& operands, const Context& context) {
   const int64_t value = node.integer("value");
-  const MaskIndices m{.mask = static_cast<const uint8_t*>(operands.in[0].data),
-                      .index = static_cast<int32_t*>(operands.out[0].data),
+  const MaskIndices m{.mask = address<uint8_t>(operands.in[0]),
+                      .index = address<int32_t>(operands.out[0]),
                       .rows = node.in(0).shape[0],
                       .tokens = node.in(0).shape[1],
                       .count = node.integer("count"),
@@ -252,19 +236,16 @@ __global__ void __launch_bounds__(kThreads) one_hot(OneHot<T> h) {
 }
 
 GpuKernel make_one_hot(const Node& node, const Operands& operands, const Context& context) {
-  GpuKernel kernel;
-  with_float(node.out().dtype, [&](auto zero) {
+  return with_float(node.out().dtype, [&](auto zero) {
     using T = decltype(zero);
-    const OneHot<T> h{.labels = static_cast<const int32_t*>(operands.in[0].data),
-                      .y = static_cast<T*>(operands.out[0].data),
+    const OneHot<T> h{.labels = address<int32_t>(operands.in[0]),
+                      .y = address<T>(operands.out[0]),
                       .count = node.out().numel(),
                       .classes = node.integer("classes"),
                       .fault = {}};
-    kernel =
-        with_fault(cat("one_hot ", node.out().dtype), one_hot<T>, threads_for(context, h.count), h,
-                   context, out_of_range(node, "a label", h.classes));
+    return with_fault(cat("one_hot ", node.out().dtype), one_hot<T>, threads_for(context, h.count),
+                      h, context, out_of_range(node, "a label", h.classes));
   });
-  return kernel;
 }
 
 }  // namespace

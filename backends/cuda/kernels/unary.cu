@@ -20,13 +20,11 @@ struct IsFinite { __device__ bool operator()(float x) const { return fabsf(x) <=
 
 template <typename F>
 GpuKernel make(const Node& node, const Operands& operands, const Context& context) {
-  GpuKernel kernel;
-  with_float(node.in(0).dtype, [&](auto zero) {
+  return with_float(node.in(0).dtype, [&](auto zero) {
     using T = decltype(zero);
     using R = std::conditional_t<std::is_same_v<F, IsFinite>, bool, T>;
-    kernel = make_map<F, R, T>(name_of_map(node), node, operands, context);
+    return make_map<F, R, T>(name_of_map(node), node, operands, context);
   });
-  return kernel;
 }
 
 constexpr std::pair<const OpDef*, MakeKernel> kMakers[] = {

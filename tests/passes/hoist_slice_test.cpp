@@ -7,8 +7,8 @@ namespace {
 
 constexpr double kRounding = 1e-6;
 
-TEST(SinkSelect, ComputesTheLastBlockForTheRowsThatAreRead) {
-  expect_rewrite(sink_select, R"(graph g {
+TEST(HoistSlice, ComputesTheLastBlockForTheRowsThatAreRead) {
+  expect_rewrite(hoist_slice, R"(graph g {
     input %x : f32[2x5x8]
     param @w : f32[8x8]
     param @s : f32[8]
@@ -38,8 +38,8 @@ TEST(SinkSelect, ComputesTheLastBlockForTheRowsThatAreRead) {
                  5, kRounding);
 }
 
-TEST(SinkSelect, AsksAttentionForFewerQueries) {
-  expect_rewrite(sink_select, R"(graph g {
+TEST(HoistSlice, AsksAttentionForFewerQueries) {
+  expect_rewrite(hoist_slice, R"(graph g {
     input %x : f32[1x5x8]
     param @w : f32[24x8]
     param @b : f32[24]
@@ -75,8 +75,8 @@ TEST(SinkSelect, AsksAttentionForFewerQueries) {
                  2, kRounding);
 }
 
-TEST(SinkSelect, LeavesWhatIsReadElsewhereAndColumnsAlone) {
-  expect_unchanged(sink_select, R"(graph g {
+TEST(HoistSlice, LeavesWhatIsReadElsewhereAndColumnsAlone) {
+  expect_unchanged(hoist_slice, R"(graph g {
     input %x : f32[2x5x8]
     param @w : f32[8x8]
     param @s : f32[8]

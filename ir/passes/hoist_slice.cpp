@@ -15,15 +15,17 @@ const Node* passable(const Node& slice) {
   if (!slice.is(op_slice) || slice.integer("axis") == slice.out().shape.rank() - 1) return nullptr;
   const Node* f = slice.input(0).producer();
   const bool only_use = f != nullptr && slice.input(0) == f->result() &&
-                        single_use(slice.input(0)) && only_first_result_used(*f);
+                        slice.input(0).single_use() && only_first_result_used(*f);
   return only_use && slice.out() != slice.in(0) ? f : nullptr;
 }
 
 // The rows of x that `slice` wants, along its `axis`: the slice that there is already, if any,
-// because two would keep each other from moving up.
+// because two would keep each other from moving up. It is not looked for among very many readers.
 Value cut(Builder& b, const Node& slice, Value x, int64_t axis) {
+  constexpr size_t kMostReaders = 1000;
   const int64_t begin = slice.integer("begin");
   const int64_t end = slice.integer("end");
+  if (x.users().size() > kMostReaders) return b.slice(x, axis, begin, end);
   for (const Node* user : x.users())
     if (user->is(op_slice) && user->integer("axis") == axis && user->integer("begin") == begin &&
         user->integer("end") == end && b.graph().before(*user, slice))
@@ -34,24 +36,17 @@ Value cut(Builder& b, const Node& slice, Value x) {
   return cut(b, slice, x, slice.integer("axis"));
 }
 
-// `f` on these rows: it stays in its scope, and keeps its name where the slice has none.
-Value on_fewer_rows(Builder& b, const Node& slice, const Node& f, std::vector<Value> inputs) {
-  b.graph().scope = f.scope();
-  return b.emit(f.op(), std::move(inputs), named_attrs(f),
-                slice.result().name().empty() ? f.result().name() : "");
-}
-
 //   slice(f(x, shared...))  ->  f(slice(x), shared...)
-Value sink_below_row_wise(Builder& b, const Node& slice) {
+Value hoist_over_row_wise(Builder& b, const Node& slice) {
   const Node* f = passable(slice);
   if (f == nullptr || f->op().row_wise == nullptr || !f->op().row_wise(*f)) return {};
   std::vector<Value> inputs = f->inputs();
   inputs[0] = cut(b, slice, inputs[0]);
-  return on_fewer_rows(b, slice, *f, std::move(inputs));
+  return on_fewer_rows(b, *f, std::move(inputs), slice);
 }
 
 //   slice(x + y)  ->  slice(x) + slice(y), operands with equal rows staying whole
-Value sink_below_elementwise(Builder& b, const Node& slice) {
+Value hoist_over_elementwise(Builder& b, const Node& slice) {
   const Node* f = passable(slice);
   if (f == nullptr || !f->op().elementwise) return {};
   const int rank = f->out().shape.rank();
@@ -62,7 +57,7 @@ Value sink_below_elementwise(Builder& b, const Node& slice) {
     const bool has_rows = own >= 0 && x.dim(own) == f->out().shape[axis] && x.dim(own) != 1;
     inputs.push_back(has_rows ? cut(b, slice, x, own) : x);
   }
-  return on_fewer_rows(b, slice, *f, std::move(inputs));
+  return on_fewer_rows(b, *f, std::move(inputs), slice);
 }
 
 // q and k v of a packed projection as two, the first on fewer rows.
@@ -79,24 +74,24 @@ std::vector<Value> split_projection(Builder& b, const Node& slice, const Node& l
 
 //   slice(attention(q, ...))  ->  attention(slice(q), ...)
 //   slice(attention(linear(x, w)))  ->  attention(linear(slice(x), w_q), linear(x, w_kv))
-Value sink_below_queries(Builder& b, const Node& slice) {
+Value hoist_over_attention(Builder& b, const Node& slice) {
   const Node* attention = passable(slice);
   if (attention == nullptr || !attention->is(op_attention) || slice.integer("axis") != 1) return {};
   std::vector<Value> inputs = attention->inputs();
   if (inputs.size() > 1) {
     inputs[0] = cut(b, slice, inputs[0]);
-    return on_fewer_rows(b, slice, *attention, std::move(inputs));
+    return on_fewer_rows(b, *attention, std::move(inputs), slice);
   }
   const Node* linear = made_by(inputs[0], op_linear);
-  if (linear == nullptr || !single_use(inputs[0]) || linear->text("epilogue") != "none") return {};
-  return on_fewer_rows(b, slice, *attention, split_projection(b, slice, *linear));
+  if (linear == nullptr || !inputs[0].single_use() || linear->text("epilogue") != "none") return {};
+  return on_fewer_rows(b, *attention, split_projection(b, slice, *linear), slice);
 }
 
-constexpr Rule kRules[] = {sink_below_row_wise, sink_below_elementwise, sink_below_queries};
+constexpr Rule kRules[] = {hoist_over_row_wise, hoist_over_elementwise, hoist_over_attention};
 
 }  // namespace
 
-int sink_select(Graph& graph) {
+int hoist_slice(Graph& graph) {
   return rewrite(graph, kRules);
 }
 
