@@ -1,6 +1,6 @@
 // Times every row of op_table on every backend but the reference. A row is timed only after its
-// result agreed with the reference kernel's. Own flags: --cache=warm|flushed,
-// --threads=N, --clock=wall|cpu.
+// result agreed with the reference kernel's. Own flags: --cache=warm|flushed, --threads=N,
+// --clock=wall|cpu.
 #include <algorithm>
 #include <cstring>
 
@@ -58,11 +58,14 @@ class Op {
     run();
     double error = 0.0;
     for (size_t i = 0; i < results_.size(); ++i)
-      error = std::max(error, testing::relative_error(out[i], executable_->view(results_[i])));
+      error = std::max(error, testing::relative_max_error(out[i], executable_->view(results_[i])));
     return error;
   }
 
-  void run() { executable_->run(); }
+  void run() {
+    executable_->run();
+    executable_->wait();
+  }
   const Node& node() const { return graph_.nodes().back(); }
   bool has_fast_kernel() const { return executable_->info().slow_nodes.empty(); }
   const std::string& backend_text() const { return executable_->info().backend; }
@@ -136,7 +139,7 @@ void define(int& argc, char** argv) {
                                       {" peak bf16 GFLOP/s", peaks.bf16_flops},
                                       {" peak GB/s", peaks.bytes}})
       benchmark::AddCustomContext(name + what, cat(value * 1e-9));
-    for (const OpRow& row : op_table())
+    for (const OpRow& row : op_table(*backend))
       benchmark::RegisterBenchmark(
           (row.name + "/" + name).c_str(),
           [=](benchmark::State& state) { run_row(state, row, *backend, peaks, options); })

@@ -76,7 +76,10 @@ void run_row(benchmark::State& state, const std::string& name, const Recipe& rec
                              "; relative difference ", error, ", limit ", limit));
   std::vector<double> seconds;
   for ([[maybe_unused]] auto _ : state) {
-    seconds.push_back(timing.seconds_of([&] { step->run(); }));
+    seconds.push_back(timing.seconds_of([&] {
+      step->run();
+      step->wait();
+    }));
     state.SetIterationTime(seconds.back());
   }
   report(state, *step, recipe.optim.batch_size, report_times(state, seconds).median);
@@ -96,6 +99,7 @@ void define(int& argc, char** argv) {
     for (const std::string& name : backend_names()) {
       if (name == "reference") continue;
       const std::shared_ptr<Backend> backend = make_backend(name);
+      if (!backend->unavailable().empty()) continue;
       for (const Precision precision : {Precision::f32, Precision::bf16}) {
         if (!backend->supports(precision)) continue;
         const std::string row =
