@@ -288,10 +288,16 @@ TEST_F(FinetuneTest, averaged_parameters_can_be_evaluated_where_a_run_kept_them)
   const auto answers = [&](const fs::path& model, const Words& more) {
     const Outcome outcome = evaluate(model, more + Words{"--out", scratch_ / "figures"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    return file_text(scratch_ / "figures" / "pred.csv");
+    return file_text(scratch_ / "figures" / "views.txt");
   };
-  EXPECT_EQ(answers(still, {}), answers(scratch_ / "start", {}));
-  EXPECT_EQ(answers(still, {"--ema"}), answers(still, {}));
+  const std::string averaged = answers(still, {});
+  EXPECT_EQ(averaged, answers(scratch_ / "start", {}));
+  EXPECT_EQ(averaged, answers(still, {"--ema"}));
+  EXPECT_NE(averaged, answers(still, {"--no-ema"}));
+  // The authors' program keeps them in an entry of its own.
+  const fs::path theirs = with_authors_averages(checkpoint(still, 12), scratch_ / "theirs.pth");
+  EXPECT_EQ(averaged, answers(theirs, {}));
+  EXPECT_EQ(answers(still, {"--no-ema"}), answers(theirs, {"--no-ema"}));
   expect_refused(evaluate(scratch_ / "start", {"--ema"}), "keeps no averaged parameters");
 }
 

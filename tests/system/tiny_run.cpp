@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <fstream>
 
 #include "data/synth.h"
 #include "ir/error.h"
+#include "runtime/checkpoint.h"
+#include "runtime/pth.h"
 #include "runtime/safetensors.h"
 #include "tests/tiny_recipe.h"
 
@@ -69,6 +72,21 @@ Outcome pretrain_well(const fs::path& out, const Words& more) {
 
 fs::path checkpoint(const fs::path& run, int64_t step) {
   return run / cat("checkpoint-", step, ".safetensors");
+}
+
+fs::path with_authors_averages(const fs::path& file, const fs::path& pth) {
+  const SafetensorsFile in(file);
+  std::deque<Tensor> tensors;
+  std::vector<NamedView> views;
+  const std::string ours = state_tensor("ema.");
+  for (const std::string& name : in.names()) {
+    if (!is_model_tensor(name) && !name.starts_with(ours)) continue;
+    tensors.push_back(in.tensor(name));
+    views.push_back({is_model_tensor(name) ? name : authors_average(name.substr(ours.size())),
+                     tensors.back().view()});
+  }
+  save_pth(pth, views, in.all_metadata());
+  return pth;
 }
 
 std::vector<std::string> names_in(const fs::path& folder) {

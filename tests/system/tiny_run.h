@@ -20,6 +20,9 @@ Words pretrain(const std::filesystem::path& out, const Words& more = {});
 Outcome pretrain_well(const std::filesystem::path& out, const Words& more = {});
 
 std::filesystem::path checkpoint(const std::filesystem::path& run, int64_t step);
+// The model of a checkpoint with its averages under the authors' names, written as `pth`.
+std::filesystem::path with_authors_averages(const std::filesystem::path& checkpoint,
+                                            const std::filesystem::path& pth);
 // The names in a folder, sorted; none where there is no such folder.
 std::vector<std::string> names_in(const std::filesystem::path& folder);
 // Every line of metrics.jsonl.
